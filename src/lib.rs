@@ -1,1 +1,3 @@
-//! placeholder
+//! Distributed objects as supervised actors.
+
+pub mod uri;
