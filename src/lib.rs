@@ -1,3 +1,4 @@
 //! Distributed objects as supervised actors.
 
+pub mod naming;
 pub mod uri;

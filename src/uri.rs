@@ -36,6 +36,7 @@ pub use self::{
     error::{UriError, UriProblem},
     text::{NameText, ObjectId, Tag},
 };
+pub(crate) use self::{error::quoted, text::misleads};
 
 /// The longest URI that is read, in bytes.
 pub const MAX_URI_BYTES: usize = 1_024;
