@@ -1,1 +1,3 @@
-//! placeholder
+//! The guests that Pyroxene ships with.
+
+pub mod name_server;
