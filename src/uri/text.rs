@@ -99,6 +99,22 @@ checked_text! {
     Tag, "tag", "teller", check_tag
 }
 
+/// How an id begins that nobody chose, as in Pyro 5.
+const GENERATED: &str = "obj_";
+
+impl ObjectId {
+    /// An id that nobody else has: `obj_` and 32 random hex digits.
+    pub fn generate() -> ObjectId {
+        let random: u128 = rand::random();
+        ObjectId(format!("{GENERATED}{random:032x}").into())
+    }
+
+    /// Whether nobody chose this id, so that it belongs to one incarnation of its daemon.
+    pub fn is_generated(text: &str) -> bool {
+        text.strip_prefix(GENERATED).is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    }
+}
+
 const MAX_OBJECT_ID_BYTES: usize = 256;
 const MAX_NAME_BYTES: usize = 256;
 const MAX_TAG_BYTES: usize = 128;

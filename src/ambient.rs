@@ -1,0 +1,113 @@
+//! The client of the current runtime, and the short ways that use it.
+//!
+//! Each runtime has a client of its own, so that a connection's task and those who call over it live together. One that is not given is
+//! made from the configuration.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+
+use tokio::runtime::{Handle, Id};
+
+use crate::client::client::{Client, Inner};
+use crate::client::connect::{Connect, IntoUri};
+use crate::client::dyn_proxy::DynProxy;
+use crate::client::proxy::Proxy;
+use crate::config::{Config, ConfigError};
+use crate::naming::NameServer;
+use crate::naming::locate::{self, LocateError};
+use crate::object::interface::Interface;
+use crate::uri::Uri;
+
+/// Kept alive by the proxies that use it, and by whoever installed it.
+static CLIENTS: LazyLock<Mutex<HashMap<Id, Weak<Inner>>>> = LazyLock::new(Mutex::default);
+
+thread_local! {
+    /// The last one made here, so that it outlives the pause between two proxies.
+    static LAST: std::cell::RefCell<Option<(Id, Client)>> = const { std::cell::RefCell::new(None) };
+}
+
+impl Client {
+    /// The client of the current runtime, made from the configuration when there is none. A configuration that cannot be read counts as
+    /// none: [`Client::from_config`] says what is wrong with it.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn current() -> Client {
+        let id = Handle::current().id();
+        let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(inner) = clients.get(&id).and_then(Weak::upgrade) {
+            return Client(inner);
+        }
+        let config = Config::load().unwrap_or_default();
+        let client = Client::new(config.client(), Arc::new(config.resolver()));
+        clients.retain(|_, inner| inner.strong_count() > 0);
+        clients.insert(id, Arc::downgrade(&client.0));
+        drop(clients);
+        LAST.set(Some((id, client.clone())));
+        client
+    }
+
+    /// A client as the configuration wants it.
+    ///
+    /// # Errors
+    /// The configuration cannot be used.
+    pub fn from_config() -> Result<Client, ConfigError> {
+        let config = Config::load()?;
+        Ok(Client::new(config.client(), Arc::new(config.resolver())))
+    }
+
+    /// Makes this the client of the current runtime, for as long as it, or a proxy of it, lives.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn install(&self) {
+        let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.insert(Handle::current().id(), Arc::downgrade(&self.0));
+    }
+}
+
+impl<A: Interface + ?Sized> Proxy<A> {
+    /// Connects to the object at `uri`: `PYRO://…`, `PYRONAME://…` or `PYROLOC://…`.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn connect(uri: impl IntoUri) -> Connect<Proxy<A>> {
+        Proxy::connect_with(&Client::current(), uri)
+    }
+}
+
+impl DynProxy {
+    /// Connects to the object at `uri`.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn connect(uri: impl IntoUri) -> Connect<DynProxy> {
+        DynProxy::connect_with(&Client::current(), uri)
+    }
+}
+
+impl NameServer {
+    /// The name server: the configured one, else the one that answers a broadcast, else the one on this machine, else the one whose URI
+    /// stands in the configured file.
+    ///
+    /// # Errors
+    /// There is none.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn locate() -> Result<NameServer, LocateError> {
+        let config = Config::load().unwrap_or_default();
+        locate::locate(&Client::current(), &config.resolver().locate).await
+    }
+}
+
+/// A proxy that arrives opens nothing: it connects with its first call.
+impl<'de, A: Interface + ?Sized> serde::Deserialize<'de> for Proxy<A> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let uri = Uri::deserialize(deserializer)?;
+        if Handle::try_current().is_err() {
+            return Err(serde::de::Error::custom("a proxy can be read only where it can call: inside a tokio runtime"));
+        }
+        Ok(Proxy::lazy_with(&Client::current(), uri))
+    }
+}

@@ -1,0 +1,128 @@
+//! What a proxy knows of its object once it is connected.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::object::interface::{Method, MethodFlags};
+use crate::object::invocation::nearest;
+use crate::object::local::LocalObject;
+use crate::object::outcome::NotStarted;
+use crate::peer::connection::Connection;
+use crate::wire::{BindingTable, BoundMethod};
+
+/// The object at the other end of a proxy: the way there, and what can be called.
+pub(crate) struct Binding {
+    pub(crate) route: Route,
+    pub(crate) object: Arc<str>,
+    methods: Vec<BoundMethod>,
+    /// For each method of the proxy's interface, where the object has it.
+    known: Vec<Option<Choice>>,
+    /// The same for messages of which only the name is known before they are sent.
+    learned: Mutex<Vec<(&'static str, Choice)>>,
+}
+
+pub(crate) enum Route {
+    /// Over a connection, by this handle.
+    Remote(Connection, u32),
+    /// In this process.
+    Local(Arc<dyn LocalObject>),
+}
+
+/// One method, as the object has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub(crate) index: u32,
+    pub(crate) flags: MethodFlags,
+    /// Both sides agree on the signature, so that messages may travel without field names.
+    pub(crate) same: bool,
+}
+
+impl Binding {
+    pub(crate) fn remote(connection: Connection, table: BindingTable, interface: &[Method]) -> Binding {
+        let known = interface.iter().map(|method| choose(&table.methods, method)).collect();
+        Binding {
+            route: Route::Remote(connection, table.handle),
+            object: table.object.into(),
+            methods: table.methods,
+            known,
+            learned: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn local(object: Arc<dyn LocalObject>, interface: &[Method]) -> Binding {
+        // In one process a signature cannot differ.
+        let methods: Vec<BoundMethod> = object
+            .methods()
+            .iter()
+            .map(|method| BoundMethod { name: method.name.to_owned(), flags: method.flags.bits(), fingerprint: 0 })
+            .collect();
+        let find = |method: &Method| {
+            let index = methods.iter().position(|bound| bound.name == method.name)?;
+            Some(Choice { index: index as u32, flags: MethodFlags::from_bits(methods[index].flags), same: true })
+        };
+        let known = interface.iter().map(find).collect();
+        Binding { object: Arc::clone(object.id()), route: Route::Local(object), methods, known, learned: Mutex::default() }
+    }
+
+    /// Whether calls can be started.
+    pub(crate) fn is_open(&self) -> bool {
+        match &self.route {
+            Route::Remote(connection, _) => connection.is_open(),
+            Route::Local(_) => true,
+        }
+    }
+
+    /// Whether the object has every method of the interface.
+    ///
+    /// # Errors
+    /// The first that it has not.
+    pub(crate) fn check(&self, interface: &[Method]) -> Result<(), NotStarted> {
+        match self.known.iter().position(Option::is_none) {
+            Some(at) => Err(self.no_such(interface[at].name)),
+            None => Ok(()),
+        }
+    }
+
+    /// The method at `index` of the proxy's interface.
+    #[inline]
+    pub(crate) fn method(&self, index: usize, method: &Method) -> Result<Choice, NotStarted> {
+        match self.known.get(index) {
+            Some(Some(choice)) => Ok(*choice),
+            Some(None) => Err(self.no_such(method.name)),
+            None => self.learn(method),
+        }
+    }
+
+    /// The method of this name, without knowing its signature.
+    pub(crate) fn named(&self, name: &str) -> Result<Choice, NotStarted> {
+        let index = self.methods.iter().position(|bound| bound.name == name).ok_or_else(|| self.no_such(name))?;
+        Ok(Choice { index: index as u32, flags: MethodFlags::from_bits(self.methods[index].flags), same: false })
+    }
+
+    fn learn(&self, method: &Method) -> Result<Choice, NotStarted> {
+        let learned = || self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, choice)) = learned().iter().find(|(name, _)| *name == method.name) {
+            return Ok(*choice);
+        }
+        let choice = match &self.route {
+            Route::Local(_) => Choice { same: true, ..self.named(method.name)? },
+            Route::Remote(..) => choose(&self.methods, method).ok_or_else(|| self.no_such(method.name))?,
+        };
+        learned().push((method.name, choice));
+        Ok(choice)
+    }
+
+    fn no_such(&self, method: &str) -> NotStarted {
+        NotStarted::NoSuchMethod {
+            object: self.object.to_string(),
+            method: method.to_owned(),
+            nearest: nearest(method, self.methods.iter().map(|bound| bound.name.as_str())),
+        }
+    }
+}
+
+fn choose(methods: &[BoundMethod], method: &Method) -> Option<Choice> {
+    let index = methods.iter().position(|bound| bound.name == method.name)?;
+    let bound = &methods[index];
+    let same = bound.fingerprint == method.fingerprint();
+    Some(Choice { index: index as u32, flags: MethodFlags::from_bits(bound.flags), same })
+}

@@ -1,0 +1,159 @@
+//! A call with a typed message.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::client::binding::{Binding, Choice};
+use crate::client::error::CallError;
+use crate::client::exchange::{Exchange, Request};
+use crate::client::link::Link;
+use crate::codec;
+use crate::codec::args::Args;
+use crate::codec::budget::Budget;
+use crate::codec::call::NamedCall;
+use crate::codec::fault::Fault;
+use crate::object::interface::Method;
+use crate::object::invocation::Invocation;
+use crate::object::local::LocalObject;
+use crate::object::message::{RemoteError, RemoteMessage};
+use crate::object::outcome::{Failure, NotStarted};
+use crate::wire::{Frame, SerializerId};
+
+/// A call that is made when it is awaited. Calls of one proxy and its clones start in the order in which they are first polled.
+///
+/// Dropping it gives the call up: one that waits in its object's queue in this process is not run.
+#[must_use = "a call is made when it is awaited; a oneway by `do_send`"]
+pub struct Call<M: RemoteMessage>(Exchange<Typed<M>>);
+
+impl<M: RemoteMessage> Call<M> {
+    pub(crate) fn new(link: Arc<Link>, index: usize, message: M) -> Call<M> {
+        Call(Exchange::new(link, Typed { message, index }))
+    }
+
+    /// The time the call has, milliseconds; it travels with the call and limits the calls made on its behalf.
+    pub fn timeout_ms(mut self, ms: u32) -> Call<M> {
+        self.0.asked = Some(Duration::from_millis(ms.into()));
+        self
+    }
+
+    pub(crate) fn send_oneway(self) {
+        self.0.send_oneway();
+    }
+}
+
+impl<M: RemoteMessage> Future for Call<M> {
+    type Output = Result<M::Reply, CallError<M::Error>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.get_mut().0.poll(cx)
+    }
+}
+
+// Nothing in it is pinned: its futures are boxed.
+impl<M: RemoteMessage> Unpin for Call<M> {}
+
+/// The message, and its method's place in the proxy's interface.
+struct Typed<M> {
+    message: M,
+    index: usize,
+}
+
+impl<M> Unpin for Typed<M> {}
+
+impl<M: RemoteMessage> Request for Typed<M> {
+    type Value = M::Reply;
+    type Raised = M::Error;
+    type Local = LocalCall<M>;
+
+    fn method(&self) -> &str {
+        M::METHOD
+    }
+
+    fn choose(&self, binding: &Binding) -> Result<Choice, NotStarted> {
+        binding.method(self.index, &const { Method::of::<M>() })
+    }
+
+    fn serializer(&self, choice: Choice) -> SerializerId {
+        // Sides that disagree on the shape of a message do not guess: fields travel with their names.
+        if choice.same { SerializerId::POSTCARD } else { SerializerId::MESSAGE_PACK }
+    }
+
+    fn write(&self, choice: Choice, handle: u32, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
+        if choice.same {
+            write_varint(handle, out);
+            write_varint(choice.index, out);
+            codec::encode(SerializerId::POSTCARD, &self.message, out).map_err(|e| e.to_string())
+        } else {
+            let args = Args::from_message(&self.message).map_err(|e| e.to_string())?;
+            let call = NamedCall { object: object.to_owned(), method: M::METHOD.to_owned(), args };
+            call.encode(SerializerId::MESSAGE_PACK, out).map_err(|e| e.to_string())
+        }
+    }
+
+    fn read(frame: &Frame, budget: &Budget) -> Result<M::Reply, String> {
+        codec::decode(frame.header.serializer, &frame.payload, budget).map_err(|e| e.to_string())
+    }
+
+    fn raised(fault: &Fault, budget: &Budget) -> Option<M::Error> {
+        if fault.class != M::Error::class() {
+            return None;
+        }
+        fault.detail.decode(budget).ok()
+    }
+
+    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, deadline: Instant) -> LocalCall<M> {
+        let (sender, receiver) = oneshot::channel();
+        let label = Arc::clone(object.label());
+        object.submit(Invocation::local(choice.index as usize, self.message, deadline, label, Some(sender)));
+        LocalCall(receiver)
+    }
+
+    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, deadline: Instant) {
+        let label = Arc::clone(object.label());
+        object.submit(Invocation::local(choice.index as usize, self.message, deadline, label, None));
+    }
+}
+
+/// The outcome of a call in this process.
+pub(crate) struct LocalCall<M: RemoteMessage>(oneshot::Receiver<Result<M::Output, Failure>>);
+
+impl<M: RemoteMessage> Future for LocalCall<M> {
+    type Output = Option<Result<M::Reply, CallError<M::Error>>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let ended = std::task::ready!(Pin::new(&mut self.0).poll(cx));
+        Poll::Ready(ended.ok().map(|outcome| match outcome {
+            Ok(output) => M::outcome(output).map_err(CallError::Raised),
+            Err(failure) => Err(failure.into()),
+        }))
+    }
+}
+
+/// As postcard writes a `u32`.
+pub(crate) fn write_varint(mut value: u32, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_varint_is_what_postcard_reads() {
+        for value in [0, 1, 127, 128, 300, 16_384, u32::MAX] {
+            let mut out = Vec::new();
+            write_varint(value, &mut out);
+            assert_eq!(postcard::from_bytes::<u32>(&out), Ok(value));
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! What proxies share: configuration, connections, and the way to names.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::client::pool::Pool;
+use crate::object::context::CallContext;
+use crate::object::local::LocalDaemons;
+use crate::object::outcome::NotStarted;
+use crate::transport::network::BoxFuture;
+use crate::transport::{Network, SystemNetwork};
+use crate::uri::{Endpoint, Uri};
+use crate::wire::{CorrelationId, Limits, Target};
+
+/// How a client behaves.
+#[derive(Clone)]
+pub struct ClientConfig {
+    /// The time a call has unless it says otherwise, milliseconds.
+    pub timeout_ms: u32,
+    /// The time connecting has, milliseconds.
+    pub connect_timeout_ms: u32,
+    /// The pause after a failed attempt to connect; doubled with each further one, up to the second value. Milliseconds.
+    pub backoff_ms: (u32, u32),
+    /// What a peer may send and hold.
+    pub limits: Limits,
+    /// Where log lines go.
+    pub log: slog::Logger,
+    /// Where connections come from.
+    pub network: Arc<dyn Network>,
+    /// The daemons of this process.
+    pub local: LocalDaemons,
+    /// Where ids and jitter come from; given by tests that must repeat.
+    pub seed: Option<u64>,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        ClientConfig {
+            timeout_ms: 30_000,
+            connect_timeout_ms: 5_000,
+            backoff_ms: (50, 2_000),
+            limits: Limits::default(),
+            log: slog::Logger::root(slog::Discard, slog::o!()),
+            network: Arc::new(SystemNetwork),
+            local: LocalDaemons::of_process(),
+            seed: None,
+        }
+    }
+}
+
+/// What proxies share: connections, configuration, and how names are resolved. Cheap to clone.
+#[derive(Clone)]
+pub struct Client(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) config: ClientConfig,
+    pub(crate) pool: Pool,
+    pub(crate) resolver: Arc<dyn Resolver>,
+    /// Identifies this client to daemons, over all its connections.
+    pub(crate) session: u128,
+    calls: AtomicU64,
+}
+
+/// Turns a name into the URI of an object.
+pub trait Resolver: Send + Sync {
+    /// The object that `uri`, a `PYRONAME` or `PYROMETA` one, means now.
+    fn resolve<'a>(&'a self, client: &'a Client, uri: &'a Uri) -> BoxFuture<'a, Result<Uri, NotStarted>>;
+}
+
+impl Client {
+    /// A client with its own connections.
+    pub fn new(config: ClientConfig, resolver: Arc<dyn Resolver>) -> Client {
+        use rand::{RngExt, SeedableRng};
+        let mut rng = match config.seed {
+            Some(seed) => rand::rngs::StdRng::seed_from_u64(seed),
+            None => rand::rngs::StdRng::from_rng(&mut rand::rng()),
+        };
+        let session: u128 = rng.random();
+        let pool = Pool::new(rng.random());
+        Client(Arc::new(Inner { config, pool, resolver, session, calls: AtomicU64::new(0) }))
+    }
+
+    /// How it behaves.
+    pub fn config(&self) -> &ClientConfig {
+        &self.0.config
+    }
+
+    /// Ends every connection that no call uses.
+    pub fn close(&self) {
+        self.0.pool.clear();
+    }
+
+    /// A new call's correlation id: that of the call in whose course it is made, if there is one.
+    pub(crate) fn correlation(&self) -> CorrelationId {
+        if let Some(call) = CallContext::current()
+            && !call.correlation.is_none()
+        {
+            return call.correlation;
+        }
+        let number = self.0.calls.fetch_add(1, Ordering::Relaxed);
+        let id = self.0.session.wrapping_add(u128::from(number) << 64 | u128::from(number));
+        CorrelationId(id.to_be_bytes())
+    }
+
+    /// The time a call has: what was asked for, but never more than the call in whose course it is made.
+    pub(crate) fn time_for(&self, asked: Option<Duration>) -> Duration {
+        let time = asked.unwrap_or(Duration::from_millis(self.0.config.timeout_ms.into()));
+        match CallContext::current() {
+            Some(call) => time.min(call.deadline.saturating_duration_since(tokio::time::Instant::now())),
+            None => time,
+        }
+    }
+
+    /// Where `uri` is, asking a name server when it has to.
+    pub(crate) async fn locate(&self, uri: &Uri) -> Result<(Endpoint, Target), NotStarted> {
+        let mut uri = std::borrow::Cow::Borrowed(uri);
+        // A name may stand for another name, but not for ever.
+        for _ in 0..4 {
+            match uri.as_ref() {
+                Uri::Object(object) => return Ok((object.endpoint.clone(), Target::Id(object.object.to_string()))),
+                Uri::Location(location) => {
+                    return Ok((location.endpoint.clone(), Target::Name(location.name.to_string())));
+                }
+                Uri::Name(_) | Uri::Meta(_) => {
+                    uri = std::borrow::Cow::Owned(self.0.resolver.resolve(self, &uri).await?);
+                }
+            }
+        }
+        let problem = "the name stands for a name that stands for a name, and so on; register it with a PYRO:// URI";
+        Err(NotStarted::Unresolved { name: uri.to_string(), problem: problem.to_owned() })
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("session", &self.0.session).finish_non_exhaustive()
+    }
+}

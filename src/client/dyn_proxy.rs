@@ -1,0 +1,171 @@
+//! Calling objects without knowing their types.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::client::binding::{Binding, Choice};
+use crate::client::client::Client;
+use crate::client::connect::{Connect, FromLink};
+use crate::client::error::CallError;
+use crate::client::exchange::{Exchange, Request};
+use crate::client::link::Link;
+use crate::codec::args::Args;
+use crate::codec::budget::Budget;
+use crate::codec::call::NamedCall;
+use crate::codec::fault::Fault;
+use crate::codec::{self, Value};
+use crate::object::invocation::Invocation;
+use crate::object::local::LocalObject;
+use crate::object::message::Never;
+use crate::object::outcome::{Failure, NotStarted};
+use crate::object::reply::DynCaller;
+use crate::uri::Uri;
+use crate::wire::{Frame, SerializerId};
+
+/// A proxy that needs no types: methods by name, arguments and results as [`Value`]s.
+///
+/// ```no_run
+/// use pyroxene::{DynProxy, args};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let account = DynProxy::connect("PYRONAME://bank.alice").await?;
+/// let left = account.call("withdraw", args! { amount: 30 }).await?;
+/// println!("{left}");
+/// # Ok(()) }
+/// ```
+///
+/// An error that the object raises arrives as [`CallError::Failed`], its data as a value in the fault's `detail`.
+#[derive(Clone)]
+pub struct DynProxy(Arc<Link>);
+
+impl DynProxy {
+    /// Connects with this client.
+    pub fn connect_with(client: &Client, uri: Uri) -> Connect<DynProxy> {
+        Connect::new(client.clone(), Ok(uri), &[])
+    }
+
+    /// Where the object was said to be.
+    pub fn uri(&self) -> &Uri {
+        &self.0.uri
+    }
+
+    /// Calls a method.
+    pub fn call(&self, method: &str, args: Args) -> DynCall {
+        DynCall(Exchange::new(Arc::clone(&self.0), Named { method: method.to_owned(), args }))
+    }
+
+    /// Calls a method without waiting for anything: whether it arrives and how it ends, nobody says.
+    pub fn do_call(&self, method: &str, args: Args) {
+        self.call(method, args).0.send_oneway();
+    }
+}
+
+impl FromLink for DynProxy {
+    fn from_link(link: Arc<Link>) -> Self {
+        DynProxy(link)
+    }
+}
+
+impl std::fmt::Debug for DynProxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("DynProxy").field(&self.0.uri).finish()
+    }
+}
+
+/// A call by name that is made when it is awaited.
+#[must_use = "a call is made when it is awaited; a oneway by `do_call`"]
+pub struct DynCall(Exchange<Named>);
+
+impl DynCall {
+    /// The time the call has, milliseconds; it travels with the call.
+    pub fn timeout_ms(mut self, ms: u32) -> DynCall {
+        self.0.asked = Some(Duration::from_millis(ms.into()));
+        self
+    }
+}
+
+impl Future for DynCall {
+    type Output = Result<Value, CallError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.get_mut().0.poll(cx)
+    }
+}
+
+struct Named {
+    method: String,
+    args: Args,
+}
+
+impl Request for Named {
+    type Value = Value;
+    type Raised = Never;
+    type Local = LocalDynCall;
+
+    fn method(&self) -> &str {
+        &self.method
+    }
+
+    fn choose(&self, binding: &Binding) -> Result<Choice, NotStarted> {
+        binding.named(&self.method)
+    }
+
+    fn serializer(&self, _: Choice) -> SerializerId {
+        SerializerId::MESSAGE_PACK
+    }
+
+    fn write(&self, _: Choice, _: u32, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
+        let call = NamedCall { object: object.to_owned(), method: self.method.clone(), args: self.args.clone() };
+        call.encode(SerializerId::MESSAGE_PACK, out).map_err(|e| e.to_string())
+    }
+
+    fn read(frame: &Frame, budget: &Budget) -> Result<Value, String> {
+        codec::decode(frame.header.serializer, &frame.payload, budget).map_err(|e| e.to_string())
+    }
+
+    fn raised(_: &Fault, _: &Budget) -> Option<Never> {
+        None
+    }
+
+    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, deadline: Instant) -> LocalDynCall {
+        let (sender, receiver) = oneshot::channel();
+        self.enqueue(choice, object, deadline, Some(sender));
+        LocalDynCall(receiver)
+    }
+
+    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, deadline: Instant) {
+        self.enqueue(choice, object, deadline, None);
+    }
+}
+
+impl Named {
+    fn enqueue(
+        self,
+        choice: Choice,
+        object: &Arc<dyn LocalObject>,
+        deadline: Instant,
+        sender: Option<oneshot::Sender<Result<Value, Failure>>>,
+    ) {
+        let caller = DynCaller { sender, object: Arc::clone(object.label()), method: self.method };
+        object.submit(Invocation::local_dyn(choice.index as usize, self.args, deadline, caller));
+    }
+}
+
+/// The outcome of a call by name in this process.
+struct LocalDynCall(oneshot::Receiver<Result<Value, Failure>>);
+
+impl Future for LocalDynCall {
+    type Output = Option<Result<Value, CallError>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let ended = std::task::ready!(Pin::new(&mut self.0).poll(cx));
+        Poll::Ready(ended.ok().map(|outcome| outcome.map_err(CallError::from)))
+    }
+}
+

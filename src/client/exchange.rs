@@ -1,0 +1,363 @@
+//! One call from its caller's side: send, wait, and say truthfully how it ended.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+use crate::client::binding::{Binding, Choice, Route};
+use crate::client::error::CallError;
+use crate::client::link::{Link, Queued, Turn};
+use crate::codec::budget::Budget;
+use crate::codec::fault::Fault;
+use crate::object::local::LocalObject;
+use crate::object::outcome::{Failure, NotStarted, Unknown};
+use crate::peer::connection::{Connection, StartError};
+use crate::peer::in_flight::Ending;
+use crate::transport::network::BoxFuture;
+use crate::wire::{AnnotationId, CorrelationId, Flags, Frame, FrameWriter, MessageType, SerializerId};
+
+/// What differs between calls with a typed message and calls by name.
+pub(crate) trait Request: Send + Unpin + 'static {
+    type Value;
+    type Raised;
+    /// The outcome of a call in this process.
+    type Local: Future<Output = Option<Result<Self::Value, CallError<Self::Raised>>>> + Send + Unpin;
+
+    fn method(&self) -> &str;
+    fn choose(&self, binding: &Binding) -> Result<Choice, NotStarted>;
+    /// The serializer that `write` will use.
+    fn serializer(&self, choice: Choice) -> SerializerId;
+    /// Appends the payload of the request.
+    fn write(&self, choice: Choice, handle: u32, object: &str, out: &mut Vec<u8>) -> Result<(), String>;
+    fn read(frame: &Frame, budget: &Budget) -> Result<Self::Value, String>;
+    /// The error that the object raised, if this client knows its type.
+    fn raised(fault: &Fault, budget: &Budget) -> Option<Self::Raised>;
+    /// Puts the call into the queue of an object of this process.
+    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, deadline: Instant) -> Self::Local;
+    /// The same, when nobody waits for the outcome.
+    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, deadline: Instant);
+}
+
+/// Attempts that one call may make: what surely did not run is tried again where that can help.
+const ATTEMPTS: u32 = 3;
+
+/// One call under way.
+pub(crate) struct Exchange<R: Request> {
+    link: Arc<Link>,
+    /// Kept until the end, since what surely did not run may be sent again.
+    request: Option<R>,
+    pub(crate) asked: Option<Duration>,
+    correlation: CorrelationId,
+    deadline: Instant,
+    time: Duration,
+    attempts: u32,
+    state: State<R>,
+}
+
+enum State<R: Request> {
+    New,
+    Queued(Queued),
+    Binding(BoxFuture<'static, (Result<Arc<Binding>, NotStarted>, Turn)>),
+    Waiting { binding: Arc<Binding>, connection: Connection, seq: u16 },
+    Local { outcome: R::Local, timer: Option<Pin<Box<Sleep>>> },
+    Done,
+}
+
+type Ended<R> = Result<<R as Request>::Value, CallError<<R as Request>::Raised>>;
+
+impl<R: Request> Exchange<R> {
+    pub(crate) fn new(link: Arc<Link>, request: R) -> Exchange<R> {
+        let now = Instant::now();
+        Exchange {
+            link,
+            request: Some(request),
+            asked: None,
+            correlation: CorrelationId::NONE,
+            deadline: now,
+            time: Duration::ZERO,
+            attempts: 0,
+            state: State::New,
+        }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended<R>> {
+        loop {
+            let ended = match &mut self.state {
+                State::New => {
+                    self.begin();
+                    match self.link.bound() {
+                        Some(binding) => self.start(binding, cx),
+                        None => {
+                            self.state = State::Queued(self.link.queue());
+                            None
+                        }
+                    }
+                }
+                State::Queued(queued) => {
+                    let turn = std::task::ready!(Pin::new(queued).poll(cx));
+                    let (link, deadline) = (Arc::clone(&self.link), self.deadline);
+                    self.state = State::Binding(Box::pin(async move {
+                        let bound = tokio::time::timeout_at(deadline, link.bind()).await;
+                        (bound.unwrap_or_else(|_| Err(late(&link))), turn)
+                    }));
+                    None
+                }
+                State::Binding(bind) => {
+                    let (bound, turn) = std::task::ready!(bind.as_mut().poll(cx));
+                    let ended = match bound {
+                        Ok(binding) => self.start(binding, cx),
+                        Err(why) => Some(Err(CallError::NotStarted(why))),
+                    };
+                    // Only now may those behind go on: the order of calls is the order of sending.
+                    drop(turn);
+                    ended
+                }
+                State::Waiting { connection, seq, .. } => {
+                    let ending = match connection.poll(*seq, cx.waker()) {
+                        Some(ending) => ending,
+                        None => return Poll::Pending,
+                    };
+                    self.end(ending)
+                }
+                State::Local { outcome, timer } => {
+                    if let Poll::Ready(outcome) = Pin::new(outcome).poll(cx) {
+                        let object = self.link.uri.to_string();
+                        Some(outcome.unwrap_or(Err(CallError::Unknown(Unknown::Aborted { object }))))
+                    } else {
+                        let deadline = self.deadline;
+                        let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+                        std::task::ready!(timer.as_mut().poll(cx));
+                        Some(Err(CallError::Unknown(self.out_of_time())))
+                    }
+                }
+                State::Done => return Poll::Pending,
+            };
+            if let Some(ended) = ended {
+                self.state = State::Done;
+                self.log(&ended);
+                return Poll::Ready(ended);
+            }
+        }
+    }
+
+    fn begin(&mut self) {
+        self.time = self.link.client.time_for(self.asked);
+        self.deadline = Instant::now() + self.time;
+        self.correlation = self.link.client.correlation();
+    }
+
+    /// Sends the call; `None` when its end is to be waited for.
+    fn start(&mut self, binding: Arc<Binding>, cx: &mut Context<'_>) -> Option<Ended<R>> {
+        self.attempts += 1;
+        let request = self.request.as_ref()?;
+        let choice = match request.choose(&binding) {
+            Ok(choice) => choice,
+            Err(why) => return Some(Err(CallError::NotStarted(why))),
+        };
+        match &binding.route {
+            Route::Local(object) => {
+                let outcome = self.request.take()?.submit(choice, object, self.deadline);
+                self.state = State::Local { outcome, timer: None };
+                None
+            }
+            Route::Remote(connection, handle) => {
+                let connection = connection.clone();
+                let limit = connection.max_message();
+                let started = connection.start(self.deadline, cx.waker(), |out, seq| {
+                    let flags = Flags::default();
+                    self.write(request, choice, *handle, &binding.object, flags, seq, limit, out)
+                });
+                match started {
+                    Ok(seq) => {
+                        self.state = State::Waiting { binding, connection, seq };
+                        None
+                    }
+                    Err(StartError::Unwritable(problem)) => {
+                        let method = request.method().to_owned();
+                        Some(Err(CallError::NotStarted(NotStarted::NotSent { method, problem })))
+                    }
+                    Err(error) => self.again(&binding, refusal(&self.link, error)),
+                }
+            }
+        }
+    }
+
+    /// The call surely did not run: once more, where that can help; otherwise that is its end.
+    fn again(&mut self, binding: &Arc<Binding>, why: NotStarted) -> Option<Ended<R>> {
+        let elsewhere = match &why {
+            NotStarted::Unreachable { .. } => true,
+            NotStarted::StaleReference { .. } | NotStarted::Draining { .. } => self.link.is_named(),
+            _ => false,
+        };
+        if !elsewhere || self.attempts >= ATTEMPTS || self.request.is_none() {
+            return Some(Err(CallError::NotStarted(why)));
+        }
+        slog::debug!(self.link.client.config().log, "call is sent again"; "uri" => %self.link.uri, "why" => %why,
+            "correlation" => %self.correlation);
+        self.link.forget(binding);
+        self.state = State::Queued(self.link.queue());
+        None
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the parts of one frame")]
+    fn write(
+        &self,
+        request: &R,
+        choice: Choice,
+        handle: u32,
+        object: &str,
+        flags: Flags,
+        seq: u16,
+        limit: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        let serializer = request.serializer(choice);
+        let mut frame = FrameWriter::begin(out, MessageType::Invoke, serializer, flags, seq, self.correlation);
+        let default = self.link.client.config().timeout_ms;
+        let ms = u32::try_from(self.time.as_millis()).unwrap_or(u32::MAX);
+        if ms != default {
+            frame.annotate(out, AnnotationId::DEADLINE, &ms.to_be_bytes());
+        }
+        match request.write(choice, handle, object, out) {
+            Ok(()) => frame.finish(out, limit).map_err(|e| e.to_string()),
+            Err(problem) => {
+                frame.abandon(out);
+                Err(problem)
+            }
+        }
+    }
+
+    fn end(&mut self, ending: Ending) -> Option<Ended<R>> {
+        let State::Waiting { binding, connection, .. } = std::mem::replace(&mut self.state, State::Done) else {
+            return None;
+        };
+        let budget = Budget::default();
+        match ending {
+            Ending::Reply(frame) if frame.header.flags.contains(Flags::EXCEPTION) => {
+                let fault = match Fault::decode(frame.header.serializer, &frame.payload, &budget) {
+                    Ok(fault) => fault,
+                    Err(problem) => return Some(Err(CallError::Failed(self.unreadable(&problem.to_string())))),
+                };
+                match Failure::from_fault(fault, &budget) {
+                    Ok(Failure::NotStarted(why)) => self.again(&binding, why),
+                    Ok(failure) => Some(Err(failure.into())),
+                    Err(fault) => Some(Err(match R::raised(&fault, &budget) {
+                        Some(error) => CallError::Raised(error),
+                        None => CallError::Failed(fault),
+                    })),
+                }
+            }
+            Ending::Reply(frame) => {
+                Some(R::read(&frame, &budget).map_err(|problem| CallError::Failed(self.unreadable(&problem))))
+            }
+            Ending::OutOfTime => Some(Err(CallError::Unknown(self.out_of_time()))),
+            Ending::Lost { written: true } => {
+                self.link.forget(&binding);
+                let (peer, problem) = (connection.peer().to_owned(), connection.problem());
+                Some(Err(CallError::Unknown(Unknown::Disconnected { peer, problem })))
+            }
+            Ending::Lost { written: false } => {
+                let problem = connection.problem();
+                self.again(&binding, NotStarted::Unreachable { uri: self.link.uri.to_string(), problem })
+            }
+        }
+    }
+
+    fn out_of_time(&self) -> Unknown {
+        let timeout_ms = u32::try_from(self.time.as_millis()).unwrap_or(u32::MAX);
+        Unknown::OutOfTime { method: self.request.as_ref().map_or("the call", R::method).to_owned(), timeout_ms }
+    }
+
+    fn unreadable(&self, problem: &str) -> Fault {
+        let method = self.request.as_ref().map_or("", R::method).to_owned();
+        Fault {
+            class: "Pyroxene.UnreadableReply".to_owned(),
+            message: format!("{method} ran, but its reply cannot be read here: {problem}"),
+            detail: crate::codec::fault::Detail::None,
+            traceback: Vec::new(),
+            object: self.link.uri.to_string(),
+            method,
+        }
+    }
+
+    fn log(&self, ended: &Ended<R>) {
+        if let Err(error) = ended {
+            let (log, method) = (&self.link.client.config().log, self.request.as_ref().map_or("", R::method));
+            let ran = if error.may_have_run() { "may have run" } else { "did not run" };
+            slog::debug!(log, "call failed"; "uri" => %self.link.uri, "method" => method, "ran" => ran,
+                "correlation" => %self.correlation);
+        }
+    }
+
+    /// Sends the call without waiting for anything, now or as soon as the proxy is connected.
+    pub(crate) fn send_oneway(mut self) {
+        self.begin();
+        if let Some(binding) = self.link.bound()
+            && self.oneway(&binding).is_ok()
+        {
+            return;
+        }
+        let queued = self.link.queue();
+        tokio::spawn(async move {
+            let turn = queued.await;
+            let bound = tokio::time::timeout_at(self.deadline, self.link.bind()).await;
+            let sent = match bound.unwrap_or_else(|_| Err(late(&self.link))) {
+                Ok(binding) => self.oneway(&binding),
+                Err(why) => Err(why),
+            };
+            if let Err(why) = sent {
+                slog::warn!(self.link.client.config().log, "oneway lost"; "uri" => %self.link.uri, "why" => %why,
+                    "correlation" => %self.correlation);
+            }
+            drop(turn);
+        });
+    }
+
+    fn oneway(&mut self, binding: &Arc<Binding>) -> Result<(), NotStarted> {
+        let Some(request) = self.request.as_ref() else { return Ok(()) };
+        let choice = request.choose(binding)?;
+        match &binding.route {
+            Route::Local(object) => {
+                if let Some(request) = self.request.take() {
+                    request.tell(choice, object, self.deadline);
+                }
+                Ok(())
+            }
+            Route::Remote(connection, handle) => {
+                let limit = connection.max_message();
+                let sent = connection.send(|out, seq| {
+                    self.write(request, choice, *handle, &binding.object, Flags::ONEWAY, seq, limit, out)
+                });
+                sent.map_err(|error| {
+                    self.link.forget(binding);
+                    refusal(&self.link, error)
+                })
+            }
+        }
+    }
+}
+
+impl<R: Request> Drop for Exchange<R> {
+    fn drop(&mut self) {
+        if let State::Waiting { connection, seq, .. } = &self.state {
+            connection.abandon(*seq);
+        }
+    }
+}
+
+fn late(link: &Link) -> NotStarted {
+    NotStarted::Unreachable { uri: link.uri.to_string(), problem: "the call's time was over before it was connected".into() }
+}
+
+fn refusal(link: &Link, error: StartError) -> NotStarted {
+    match error {
+        StartError::Closed { problem, .. } => NotStarted::Unreachable { uri: link.uri.to_string(), problem },
+        StartError::Draining { peer, .. } => NotStarted::Draining { what: peer },
+        StartError::Full { what } => NotStarted::Busy { what: what.to_owned(), retry_after_ms: 10 },
+        StartError::Unwritable(problem) => NotStarted::NotSent { method: String::new(), problem },
+    }
+}

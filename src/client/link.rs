@@ -1,0 +1,148 @@
+//! From a proxy to its object: connects when it has to, and keeps the order of those who wait for that.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::client::binding::Binding;
+use crate::client::client::Client;
+use crate::object::interface::Method;
+use crate::object::local::LocalObject;
+use crate::object::outcome::NotStarted;
+use crate::transport::network::BoxFuture;
+use crate::uri::Uri;
+
+/// What the clones of a proxy share.
+pub(crate) struct Link {
+    pub(crate) client: Client,
+    pub(crate) uri: Uri,
+    interface: &'static [Method],
+    binding: Mutex<Option<Arc<Binding>>>,
+    /// Whoever needs a new binding stands in this queue; it is first come, first served.
+    queue: Arc<tokio::sync::Mutex<()>>,
+    queued: AtomicUsize,
+}
+
+impl Link {
+    pub(crate) fn new(client: Client, uri: Uri, interface: &'static [Method]) -> Arc<Link> {
+        Arc::new(Link {
+            client,
+            uri,
+            interface,
+            binding: Mutex::default(),
+            queue: Arc::default(),
+            queued: AtomicUsize::new(0),
+        })
+    }
+
+    /// A link to an object of this process.
+    pub(crate) fn local(
+        client: Client,
+        uri: Uri,
+        interface: &'static [Method],
+        object: Arc<dyn LocalObject>,
+    ) -> Arc<Link> {
+        let link = Link::new(client, uri, interface);
+        link.set(Some(Arc::new(Binding::local(object, interface))));
+        link
+    }
+
+    /// The binding, if calls can start on it now and nobody who came earlier still waits for one.
+    #[inline]
+    pub(crate) fn bound(&self) -> Option<Arc<Binding>> {
+        if self.queued.load(Ordering::Acquire) > 0 {
+            return None;
+        }
+        self.last()
+    }
+
+    /// The binding, usable or not.
+    pub(crate) fn last(&self) -> Option<Arc<Binding>> {
+        self.binding.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Calls on `binding` find nobody any more; the next one asks anew where the object is.
+    pub(crate) fn forget(&self, binding: &Arc<Binding>) {
+        let mut current = self.binding.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, binding)) {
+            *current = None;
+        }
+    }
+
+    fn set(&self, binding: Option<Arc<Binding>>) {
+        *self.binding.lock().unwrap_or_else(PoisonError::into_inner) = binding;
+    }
+
+    /// Stands in the queue from this moment on. The turn that it resolves to keeps later callers waiting until it is dropped.
+    pub(crate) fn queue(self: &Arc<Self>) -> Queued {
+        self.queued.fetch_add(1, Ordering::AcqRel);
+        let ticket = Ticket(Arc::clone(self));
+        let mut lock: BoxFuture<'static, tokio::sync::OwnedMutexGuard<()>> = Box::pin(Arc::clone(&self.queue).lock_owned());
+        // Asked once, it has its place in the queue, whenever it is asked again.
+        let ready = match lock.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(guard) => Some(guard),
+            Poll::Pending => None,
+        };
+        Queued { lock, ready, ticket: Some(ticket) }
+    }
+
+    /// A usable binding; call it with a [`Turn`] in hand.
+    pub(crate) async fn bind(&self) -> Result<Arc<Binding>, NotStarted> {
+        if let Some(binding) = self.last().filter(|binding| binding.is_open()) {
+            return Ok(binding);
+        }
+        let (endpoint, target) = self.client.locate(&self.uri).await?;
+        let inner = &self.client.0;
+        let binding = match inner.config.local.find(&endpoint, &target) {
+            Some(object) => Binding::local(object, self.interface),
+            None => {
+                let (connection, table) = inner.pool.bind(&inner.config, inner.session, &endpoint, &target).await?;
+                Binding::remote(connection, table, self.interface)
+            }
+        };
+        let binding = Arc::new(binding);
+        self.set(Some(Arc::clone(&binding)));
+        Ok(binding)
+    }
+
+    /// Whether asking anew can find the object elsewhere.
+    pub(crate) fn is_named(&self) -> bool {
+        !matches!(self.uri, Uri::Object(_))
+    }
+}
+
+/// A place in the queue of a [`Link`].
+pub(crate) struct Queued {
+    lock: BoxFuture<'static, tokio::sync::OwnedMutexGuard<()>>,
+    ready: Option<tokio::sync::OwnedMutexGuard<()>>,
+    ticket: Option<Ticket>,
+}
+
+/// The turn of one caller; those behind it wait until it is dropped.
+pub(crate) struct Turn {
+    // Dropped in this order: the lock passes on before the count says that nobody waits.
+    _guard: tokio::sync::OwnedMutexGuard<()>,
+    _ticket: Option<Ticket>,
+}
+
+struct Ticket(Arc<Link>);
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.queued.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Future for Queued {
+    type Output = Turn;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Turn> {
+        let guard = match self.ready.take() {
+            Some(guard) => guard,
+            None => std::task::ready!(self.lock.as_mut().poll(cx)),
+        };
+        Poll::Ready(Turn { _guard: guard, _ticket: self.ticket.take() })
+    }
+}

@@ -1,0 +1,20 @@
+//! Calling objects: proxies, the connections they share, and how calls end.
+//!
+//! - May use: `peer`, `transport`, `object`, `codec`, `wire`, `uri`. What is in this process goes through a trait of `object/`; names
+//!   through the [`Resolver`](client::Resolver) it is given.
+//! - Must never know: actix, the daemon, name servers.
+
+pub mod binding;
+pub mod call;
+#[expect(clippy::module_inception, reason = "the file of `Client`, as each type has its own")]
+pub mod client;
+pub mod connect;
+pub mod dyn_proxy;
+pub mod error;
+mod exchange;
+mod link;
+mod pool;
+pub mod proxy;
+pub mod report;
+
+pub use error::{CallError, ConnectError};

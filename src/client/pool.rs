@@ -1,0 +1,125 @@
+//! Connections shared by the proxies to one daemon.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rand::{RngExt, SeedableRng};
+use tokio::time::Instant;
+
+use crate::client::client::ClientConfig;
+use crate::object::outcome::NotStarted;
+use crate::peer::connection::{Connection, WeakConnection};
+use crate::peer::handshake::{self, Opened};
+use crate::uri::Endpoint;
+use crate::wire::{BindingTable, Target};
+
+/// The connections of a client.
+pub(crate) struct Pool {
+    places: Mutex<BTreeMap<Endpoint, Arc<Place>>>,
+    rng: Mutex<rand::rngs::StdRng>,
+}
+
+/// One daemon's address.
+#[derive(Default)]
+struct Place {
+    /// One attempt at a time; others wait for its outcome.
+    attempt: tokio::sync::Mutex<Attempt>,
+}
+
+#[derive(Default)]
+struct Attempt {
+    connection: Option<WeakConnection>,
+    failures: u32,
+    /// Not before; a daemon that has just come back is not met by everybody at once.
+    not_before: Option<Instant>,
+}
+
+impl Pool {
+    pub(crate) fn new(seed: u64) -> Pool {
+        Pool { places: Mutex::default(), rng: Mutex::new(rand::rngs::StdRng::seed_from_u64(seed)) }
+    }
+
+    /// A connection to the daemon at `endpoint`, and `target` on it.
+    pub(crate) async fn bind(
+        &self,
+        config: &ClientConfig,
+        session: u128,
+        endpoint: &Endpoint,
+        target: &Target,
+    ) -> Result<(Connection, BindingTable), NotStarted> {
+        let place = Arc::clone(self.lock().entry(endpoint.clone()).or_default());
+        let mut attempt = place.attempt.lock().await;
+        if let Some(connection) = attempt.connection.as_ref().and_then(WeakConnection::upgrade).filter(Connection::is_open) {
+            // Binding needs no exclusive access: others may bind at the same time.
+            drop(attempt);
+            let table = handshake::bind(&connection, target, config.connect_timeout_ms).await?;
+            return Ok((connection, table));
+        }
+        if let Some(not_before) = attempt.not_before {
+            tokio::time::sleep_until(not_before).await;
+        }
+        match self.open(config, session, endpoint, target).await {
+            Ok(opened) => {
+                *attempt = Attempt { connection: Some(opened.connection.downgrade()), failures: 0, not_before: None };
+                drop(attempt);
+                let table = match opened.table {
+                    Some(table) => table,
+                    // It has no such object; asked for it alone it says why.
+                    None => handshake::bind(&opened.connection, target, config.connect_timeout_ms).await?,
+                };
+                Ok((opened.connection, table))
+            }
+            Err(why) => {
+                if matches!(why, NotStarted::Unreachable { .. }) {
+                    attempt.failures += 1;
+                    attempt.not_before = Some(Instant::now() + self.pause(config.backoff_ms, attempt.failures));
+                }
+                Err(why)
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        config: &ClientConfig,
+        session: u128,
+        endpoint: &Endpoint,
+        target: &Target,
+    ) -> Result<Opened, NotStarted> {
+        let unreachable = |problem: String| NotStarted::Unreachable { uri: endpoint.to_string(), problem };
+        let limit = Duration::from_millis(config.connect_timeout_ms.into());
+        let connect = async {
+            let stream = config.network.connect(endpoint).await.map_err(|error| unreachable(explain(&error)))?;
+            handshake::connect(stream, config.limits.clone(), session, config.timeout_ms, target, config.log.clone()).await
+        };
+        match tokio::time::timeout(limit, connect).await {
+            Ok(result) => result,
+            Err(_) => Err(unreachable(format!("no answer within {} ms", config.connect_timeout_ms))),
+        }
+    }
+
+    /// Half of it is chance, so that those who failed together do not come back together.
+    fn pause(&self, (first, most): (u32, u32), failures: u32) -> Duration {
+        let full = u64::from(first).saturating_mul(1 << failures.saturating_sub(1).min(16)).min(most.into());
+        let random: f64 = self.rng.lock().unwrap_or_else(PoisonError::into_inner).random();
+        Duration::from_micros((full as f64 * (0.5 + random / 2.0) * 1000.0) as u64)
+    }
+
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Endpoint, Arc<Place>>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a person can do about it.
+fn explain(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => format!("{error}; nothing listens there: is the daemon running?"),
+        std::io::ErrorKind::NotFound => format!("{error}; there is no such socket file: is the daemon running?"),
+        _ => error.to_string(),
+    }
+}

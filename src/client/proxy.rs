@@ -1,0 +1,119 @@
+//! The reference to an object, wherever it is.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::client::call::Call;
+use crate::client::client::Client;
+use crate::client::connect::{Connect, FromLink, IntoUri};
+use crate::client::link::Link;
+use crate::object::interface::{Accepts, Any, Interface};
+use crate::object::local::LocalObject;
+use crate::object::message::RemoteMessage;
+use crate::uri::Uri;
+
+/// A reference to an object of type, or interface, `A`. Cheap to clone, shared by any number of tasks and threads.
+///
+/// To an object in this process it puts messages straight into the queue, and nothing is serialized. Anywhere else they travel over a
+/// connection that all proxies to one daemon share; when it breaks, the next call makes a new one.
+///
+/// ```no_run
+/// # #[cfg(all(feature = "macros", feature = "daemon"))] {
+/// use pyroxene::{Any, Proxy, RemoteMessage};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, actix::Message, RemoteMessage)]
+/// #[rtype(result = "u64")]
+/// struct Balance;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let account = Proxy::<Any>::connect("PYRONAME://bank.alice").await?;
+/// let balance: u64 = account.send(Balance).timeout_ms(200).await?;
+/// # Ok(()) }
+/// # }
+/// ```
+pub struct Proxy<A: ?Sized = Any> {
+    link: Arc<Link>,
+    object: PhantomData<fn(&A)>,
+}
+
+impl<A: Interface + ?Sized> Proxy<A> {
+    /// Connects with this client; [`Proxy::connect`] uses that of the current runtime.
+    pub fn connect_with(client: &Client, uri: impl IntoUri) -> Connect<Proxy<A>> {
+        Connect::new(client.clone(), uri.into_uri(), A::METHODS)
+    }
+
+    /// A proxy that connects with its first call.
+    pub fn lazy_with(client: &Client, uri: Uri) -> Proxy<A> {
+        Proxy::from_link(Link::new(client.clone(), uri, A::METHODS))
+    }
+
+    /// A proxy to an object of this process.
+    pub(crate) fn local(client: Client, uri: Uri, object: Arc<dyn LocalObject>) -> Proxy<A> {
+        Proxy::from_link(Link::local(client, uri, A::METHODS, object))
+    }
+
+    /// A call with this message, made when it is awaited.
+    pub fn send<M: RemoteMessage>(&self, message: M) -> Call<M>
+    where
+        A: Accepts<M>,
+    {
+        Call::new(Arc::clone(&self.link), A::INDEX, message)
+    }
+
+    /// Sends a message without waiting for anything, in order with the calls made through this proxy. Whether it arrives and how it ends,
+    /// nobody says.
+    pub fn do_send<M: RemoteMessage>(&self, message: M)
+    where
+        A: Accepts<M>,
+    {
+        self.send(message).send_oneway();
+    }
+
+    /// The same object as seen through another interface, such as a shared trait. Which of its methods the object has, shows when they are
+    /// called.
+    pub fn cast<B: Interface + ?Sized>(&self) -> Proxy<B> {
+        let client = self.link.client.clone();
+        if let Some(binding) = self.link.last()
+            && let crate::client::binding::Route::Local(object) = &binding.route
+        {
+            return Proxy::local(client, self.link.uri.clone(), Arc::clone(object));
+        }
+        Proxy::lazy_with(&client, self.link.uri.clone())
+    }
+
+    /// Where the object was said to be.
+    pub fn uri(&self) -> &Uri {
+        &self.link.uri
+    }
+
+    /// Whether the object runs in this process, so that messages are handed over as they are.
+    pub fn is_local(&self) -> bool {
+        self.link.last().is_some_and(|binding| matches!(binding.route, crate::client::binding::Route::Local(_)))
+    }
+}
+
+impl<A: ?Sized> FromLink for Proxy<A> {
+    fn from_link(link: Arc<Link>) -> Self {
+        Proxy { link, object: PhantomData }
+    }
+}
+
+impl<A: ?Sized> Clone for Proxy<A> {
+    fn clone(&self) -> Self {
+        Proxy { link: Arc::clone(&self.link), object: PhantomData }
+    }
+}
+
+impl<A: ?Sized> std::fmt::Debug for Proxy<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Proxy").field(&self.link.uri).finish()
+    }
+}
+
+/// A proxy travels as its URI.
+impl<A: ?Sized> serde::Serialize for Proxy<A> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.link.uri.serialize(serializer)
+    }
+}

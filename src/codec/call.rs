@@ -1,0 +1,162 @@
+//! Calls that say what they mean in names, as Pyro's do: in every serializer but postcard, whose calls go by numbers.
+
+use crate::codec;
+use crate::codec::args::Args;
+use crate::codec::budget::Budget;
+use crate::codec::error::{DecodeError, EncodeError};
+use crate::codec::value::Value;
+use crate::wire::SerializerId;
+
+/// A call of a method by its name.
+///
+/// JSON has it as an object with the keys `object`, `method`, `params` and `kwargs`; MessagePack as a list of the same four.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedCall {
+    /// The id of the object.
+    pub object: String,
+    /// The name of the method.
+    pub method: String,
+    /// What it is called with.
+    pub args: Args,
+}
+
+impl NamedCall {
+    /// Appends the call in serializer `id`; on an error nothing is appended.
+    ///
+    /// # Errors
+    /// The serializer is not known, has no calls by name, or cannot write an argument.
+    pub fn encode(&self, id: SerializerId, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let parts = [
+            ("object", Value::from(&self.object)),
+            ("method", Value::from(&self.method)),
+            ("params", Value::List(self.args.positional.clone())),
+            ("kwargs", self.args.named.iter().map(|(name, value)| (name, value.clone())).collect()),
+        ];
+        let call = match id {
+            SerializerId::JSON => Value::from_iter(parts),
+            _ => parts.into_iter().map(|(_, part)| part).collect(),
+        };
+        write(id, &call, "call", out)
+    }
+
+    /// Reads the call that `bytes` are. Named arguments may be null, or missing where they have a key.
+    ///
+    /// # Errors
+    /// The serializer is not known, the bytes are no call in it, or they cost more than the budget.
+    pub fn decode(id: SerializerId, bytes: &[u8], budget: &Budget) -> Result<NamedCall, DecodeError> {
+        let [object, method, params, kwargs] = match (id, read(id, bytes, "call", budget)?) {
+            (SerializerId::JSON, Value::Map(entries)) => take(entries, ["object", "method", "params", "kwargs"]),
+            (SerializerId::JSON, other) => return Err(malformed("call", format!("expected a map, found {}", other.kind()))),
+            (_, Value::List(parts)) => {
+                let count = parts.len();
+                <[Value; 4]>::try_from(parts)
+                    .map_err(|_| malformed("call", format!("expected a list of 4, found one of {count}")))?
+            }
+            (_, other) => return Err(malformed("call", format!("expected a list, found {}", other.kind()))),
+        };
+        let positional = match params {
+            Value::List(values) => values,
+            other => return Err(malformed("call", format!("its arguments are {}, not a list", other.kind()))),
+        };
+        let named = match kwargs {
+            Value::Null => Vec::new(),
+            Value::Map(entries) => entries
+                .into_iter()
+                .map(|(name, value)| Ok((text(name, "call", "name of an argument")?, value)))
+                .collect::<Result<_, DecodeError>>()?,
+            other => return Err(malformed("call", format!("its named arguments are {}, not a map", other.kind()))),
+        };
+        Ok(NamedCall {
+            object: text(object, "call", "object")?,
+            method: text(method, "call", "method")?,
+            args: Args { positional, named },
+        })
+    }
+}
+
+/// A client's wish to be connected to an object, which Pyro says in names: `{"handshake": …, "object": id}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedConnect {
+    /// The id of the object.
+    pub object: String,
+}
+
+impl NamedConnect {
+    /// Reads the wish that `bytes` are. Whatever the client says in its handshake is passed over.
+    ///
+    /// # Errors
+    /// The serializer is not known, the bytes are no such wish in it, or they cost more than the budget.
+    pub fn decode(id: SerializerId, bytes: &[u8], budget: &Budget) -> Result<NamedConnect, DecodeError> {
+        match read(id, bytes, "connect request", budget)? {
+            Value::Map(entries) => {
+                let [object] = take(entries, ["object"]);
+                Ok(NamedConnect { object: text(object, "connect request", "object")? })
+            }
+            other => Err(malformed("connect request", format!("expected a map, found {}", other.kind()))),
+        }
+    }
+}
+
+/// The answer to a [`NamedConnect`]: what can be called there.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct NamedAccept {
+    /// The names of all methods.
+    pub methods: Vec<String>,
+    /// Those of them that nobody waits for.
+    pub oneway: Vec<String>,
+}
+
+impl NamedAccept {
+    /// Appends the answer in serializer `id`; on an error nothing is appended.
+    ///
+    /// # Errors
+    /// The serializer is not known, or has no names.
+    pub fn encode(&self, id: SerializerId, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let names = |names: &[String]| names.iter().map(Value::from).collect::<Value>();
+        let meta = Value::from_iter([
+            ("methods", names(&self.methods)),
+            ("oneway", names(&self.oneway)),
+            ("attrs", Value::List(Vec::new())),
+        ]);
+        let accept = Value::from_iter([("handshake", Value::from("hello")), ("meta", meta)]);
+        write(id, &accept, "connect answer", out)
+    }
+}
+
+/// Appends a value in a serializer that has names.
+fn write(id: SerializerId, value: &Value, kind: &'static str, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    if id == SerializerId::POSTCARD {
+        return Err(EncodeError::Unwritable { kind, problem: BY_NUMBER.to_owned() });
+    }
+    codec::encode(id, value, out)
+}
+
+/// Reads a value in a serializer that has names.
+fn read(id: SerializerId, bytes: &[u8], kind: &'static str, budget: &Budget) -> Result<Value, DecodeError> {
+    if id == SerializerId::POSTCARD {
+        return Err(malformed(kind, BY_NUMBER.to_owned()));
+    }
+    codec::decode(id, bytes, budget)
+}
+
+const BY_NUMBER: &str = "postcard carries numbers instead of names";
+
+/// What a map has under some keys; the first of equal ones counts, and a missing one is null.
+fn take<const N: usize>(entries: Vec<(Value, Value)>, keys: [&str; N]) -> [Value; N] {
+    let mut entries = entries;
+    keys.map(|key| {
+        let at = entries.iter().position(|(name, _)| name.as_str() == Some(key));
+        at.map_or(Value::Null, |at| entries.swap_remove(at).1)
+    })
+}
+
+fn text(value: Value, kind: &'static str, what: &str) -> Result<String, DecodeError> {
+    match value {
+        Value::Text(text) => Ok(text),
+        other => Err(malformed(kind, format!("its {what} is {}, not text", other.kind()))),
+    }
+}
+
+fn malformed(kind: &'static str, problem: String) -> DecodeError {
+    DecodeError::Malformed { kind, problem }
+}

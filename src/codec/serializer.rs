@@ -1,0 +1,165 @@
+//! The serializers, and the choice between them.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec::budget::{Budget, Budgeted, Meter};
+use crate::codec::error::{DecodeError, EncodeError};
+use crate::wire::SerializerId;
+
+/// What this end reads and writes.
+pub const SUPPORTED: &[SerializerId] = &[SerializerId::POSTCARD, SerializerId::JSON, SerializerId::MESSAGE_PACK];
+
+/// A way to write values as bytes.
+pub trait Serializer {
+    /// Its number on the wire.
+    const ID: SerializerId;
+
+    /// Appends a value.
+    ///
+    /// # Errors
+    /// It cannot write such a value.
+    fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+
+    /// Reads the value that `bytes` are, all of them.
+    ///
+    /// # Errors
+    /// They are not one, or it costs more than the budget.
+    fn decode<T: DeserializeOwned>(bytes: &[u8], budget: &Budget) -> Result<T, DecodeError>;
+}
+
+/// Compact and typed: both ends know what to expect.
+#[derive(Clone, Copy, Debug)]
+pub struct Postcard;
+/// Text that everything reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Json;
+/// Compact and self-describing; structs are maps of their fields.
+#[derive(Clone, Copy, Debug)]
+pub struct MessagePack;
+
+/// Appends a value in serializer `id`; on an error nothing is appended.
+///
+/// # Errors
+/// The serializer is not known, or cannot write such a value.
+#[inline]
+pub fn encode<T: Serialize + ?Sized>(id: SerializerId, value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let start = out.len();
+    let result = match id {
+        SerializerId::POSTCARD => Postcard::encode(value, out),
+        SerializerId::JSON => Json::encode(value, out),
+        SerializerId::MESSAGE_PACK => MessagePack::encode(value, out),
+        id => Err(EncodeError::UnknownSerializer { id }),
+    };
+    if result.is_err() {
+        out.truncate(start);
+    }
+    result
+}
+
+/// Reads the value that `bytes` are in serializer `id`, all of them.
+///
+/// # Errors
+/// The serializer is not known, the bytes are no such value, or it costs more than the budget.
+#[inline]
+pub fn decode<T: DeserializeOwned>(id: SerializerId, bytes: &[u8], budget: &Budget) -> Result<T, DecodeError> {
+    match id {
+        SerializerId::POSTCARD => Postcard::decode(bytes, budget),
+        SerializerId::JSON => Json::decode(bytes, budget),
+        SerializerId::MESSAGE_PACK => MessagePack::decode(bytes, budget),
+        id => Err(DecodeError::UnknownSerializer { id }),
+    }
+}
+
+fn unwritable<T: ?Sized>(problem: &dyn std::fmt::Display) -> EncodeError {
+    EncodeError::Unwritable { kind: std::any::type_name::<T>(), problem: problem.to_string() }
+}
+
+fn malformed<T>(problem: &dyn std::fmt::Display) -> DecodeError {
+    DecodeError::Malformed { kind: std::any::type_name::<T>(), problem: problem.to_string() }
+}
+
+/// Runs a deserializer within the budget.
+#[inline]
+fn within<'de, T, D>(deserializer: D, budget: &Budget) -> Result<T, DecodeError>
+where
+    T: DeserializeOwned,
+    D: serde::Deserializer<'de>,
+{
+    let meter = Meter::new(budget);
+    T::deserialize(Budgeted::new(deserializer, &meter)).map_err(|error| meter.exceeded().unwrap_or_else(|| malformed::<T>(&error)))
+}
+
+/// postcard straight into an outgoing buffer.
+struct Append<'a>(&'a mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Append<'_> {
+    type Output = ();
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+impl Serializer for Postcard {
+    const ID: SerializerId = SerializerId::POSTCARD;
+
+    #[inline]
+    fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        postcard::serialize_with_flavor(value, Append(out)).map_err(|error| unwritable::<T>(&error))
+    }
+
+    #[inline]
+    fn decode<T: DeserializeOwned>(bytes: &[u8], budget: &Budget) -> Result<T, DecodeError> {
+        let mut deserializer = postcard::Deserializer::from_bytes(bytes);
+        let value = within(&mut deserializer, budget)?;
+        match deserializer.finalize() {
+            Ok([]) => Ok(value),
+            Ok(rest) => Err(DecodeError::Trailing { bytes: rest.len() }),
+            Err(error) => Err(malformed::<T>(&error)),
+        }
+    }
+}
+
+impl Serializer for Json {
+    const ID: SerializerId = SerializerId::JSON;
+
+    fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        serde_json::to_writer(out, value).map_err(|error| unwritable::<T>(&error))
+    }
+
+    fn decode<T: DeserializeOwned>(bytes: &[u8], budget: &Budget) -> Result<T, DecodeError> {
+        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        let value = within(&mut deserializer, budget)?;
+        deserializer.end().map_err(|error| malformed::<T>(&error))?;
+        Ok(value)
+    }
+}
+
+impl Serializer for MessagePack {
+    const ID: SerializerId = SerializerId::MESSAGE_PACK;
+
+    fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let mut serializer = rmp_serde::Serializer::new(out).with_struct_map();
+        value.serialize(&mut serializer).map_err(|error| unwritable::<T>(&error))
+    }
+
+    fn decode<T: DeserializeOwned>(bytes: &[u8], budget: &Budget) -> Result<T, DecodeError> {
+        let mut deserializer = rmp_serde::Deserializer::new(std::io::Cursor::new(bytes));
+        let value = within(&mut deserializer, budget)?;
+        let rest = bytes.len().saturating_sub(deserializer.position() as usize);
+        if rest == 0 { Ok(value) } else { Err(DecodeError::Trailing { bytes: rest }) }
+    }
+}

@@ -1,0 +1,305 @@
+//! The daemon's handle.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use actix::{Actor, Addr};
+use tokio::sync::{Notify, watch};
+
+use crate::client::client::Client;
+use crate::client::proxy::Proxy;
+use crate::daemon::drain;
+use crate::daemon::entry::{Entry, State};
+use crate::daemon::error::{BindError, SpawnError};
+use crate::daemon::introspection;
+use crate::daemon::listener;
+use crate::daemon::objects::{Objects, Placed};
+use crate::daemon::placement::{Arbiters, Placement};
+use crate::daemon::remote_object::RemoteObject;
+use crate::daemon::spawn::Spawn;
+use crate::daemon::supervisor::{Forget, Supervisor};
+use crate::object::local::{LocalDaemon, LocalObject};
+use crate::peer::connection::Shared;
+use crate::transport::Stream;
+use crate::transport::network::BoxFuture;
+use crate::uri::{Endpoint, ObjectId, Uri};
+use crate::wire::{Limits, Target};
+
+/// How a daemon behaves.
+#[derive(Clone)]
+pub struct DaemonConfig {
+    /// What a peer may send and hold.
+    pub limits: Limits,
+    /// Calls that an object's queue holds unless its spawn says otherwise.
+    pub mailbox: usize,
+    /// The time that running calls get when the daemon ends, milliseconds.
+    pub drain_ms: u32,
+    /// Listen where other machines can connect, although nothing says who may call.
+    pub insecure: bool,
+    /// The host that others connect to, when it is not the one that is bound.
+    pub public_host: Option<String>,
+    /// Which threads objects live on; one arbiter for each core unless given.
+    pub placement: Option<Arc<dyn Placement>>,
+    /// Where log lines go.
+    pub log: slog::Logger,
+}
+
+impl Default for DaemonConfig {
+    fn default() -> Self {
+        DaemonConfig {
+            limits: Limits::default(),
+            mailbox: 2_048,
+            drain_ms: 10_000,
+            insecure: false,
+            public_host: None,
+            placement: None,
+            log: slog::Logger::root(slog::Discard, slog::o!()),
+        }
+    }
+}
+
+/// The supervisor of the objects of one process, and the connections that call them. A handle: clones are the same daemon.
+///
+/// ```no_run
+/// # #[cfg(feature = "macros")] {
+/// use pyroxene::{Daemon, remote};
+///
+/// #[derive(Default)]
+/// struct Greeter;
+///
+/// #[remote]
+/// impl Greeter {
+///     /// Says hello.
+///     pub fn hello(&self, name: String) -> String {
+///         format!("hello, {name}")
+///     }
+/// }
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let daemon = Daemon::bind("127.0.0.1:0").await?;
+/// let greeter = GreeterProxy::from(daemon.supervise("greeter", Greeter::default).await?);
+/// assert_eq!(greeter.hello("eve".into()).await?, "hello, eve");
+/// daemon.run().await;
+/// # Ok(()) }
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Daemon(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) config: DaemonConfig,
+    pub(crate) client: Client,
+    /// Belongs to this start of the daemon and no other.
+    pub(crate) incarnation: u128,
+    pub(crate) placement: Arc<dyn Placement>,
+    pub(crate) supervisor: Addr<Supervisor>,
+    endpoint: Endpoint,
+    objects: Mutex<Objects>,
+    connections: Mutex<Vec<Weak<Shared>>>,
+    draining: AtomicBool,
+    /// What is to be done before anything else when the daemon ends, such as withdrawing its names.
+    farewells: Mutex<Vec<Farewell>>,
+    /// An object came, went, or failed.
+    pub(crate) changed: Notify,
+    /// Says `true`, or is gone, when nobody new is to be let in.
+    pub(crate) closing: watch::Sender<bool>,
+}
+
+/// Done first when a daemon ends.
+pub(crate) type Farewell = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
+
+impl Daemon {
+    /// A daemon that listens at `endpoint` and calls with `client`. [`Daemon::bind`] is the short way.
+    ///
+    /// # Errors
+    /// It cannot listen there, or must not.
+    ///
+    /// # Panics
+    /// Outside of an actix system, unless the configuration brings its own placement.
+    pub async fn bind_with(config: DaemonConfig, client: Client, endpoint: &Endpoint) -> Result<Daemon, BindError> {
+        if cfg!(panic = "abort") {
+            return Err(BindError::PanicAborts);
+        }
+        if !endpoint.is_local() && !config.insecure {
+            return Err(BindError::Insecure { endpoint: endpoint.to_string() });
+        }
+        crate::object::panic::install();
+        let network = Arc::clone(&client.config().network);
+        let listener = network
+            .listen(endpoint)
+            .await
+            .map_err(|problem| BindError::Listen { endpoint: endpoint.to_string(), problem })?;
+        let public = public_endpoint(listener.endpoint(), config.public_host.as_deref())?;
+        let placement = config.placement.clone().unwrap_or_else(|| Arc::new(Arbiters::of_machine()));
+        let supervisor = Supervisor::new(Arc::clone(&placement), config.log.clone()).start();
+        let daemon = Daemon(Arc::new(Inner {
+            incarnation: rand::random(),
+            placement,
+            supervisor,
+            endpoint: public.clone(),
+            objects: Mutex::default(),
+            connections: Mutex::default(),
+            draining: AtomicBool::new(false),
+            farewells: Mutex::default(),
+            changed: Notify::new(),
+            closing: watch::Sender::new(false),
+            config,
+            client,
+        }));
+        let local: Weak<dyn LocalDaemon> = Arc::downgrade(&(Arc::clone(&daemon.0) as Arc<dyn LocalDaemon>));
+        daemon.0.client.config().local.insert(public, local);
+        introspection::spawn(&daemon);
+        listener::listen(&daemon, listener);
+        slog::info!(daemon.0.config.log, "daemon listens"; "endpoint" => %daemon.0.endpoint);
+        Ok(daemon)
+    }
+
+    /// Where it can be reached.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.0.endpoint
+    }
+
+    /// Hosts an object under `name`: the factory makes its state, now and again after each failure. Returns its proxy, local and free.
+    ///
+    /// # Errors
+    /// The name is taken or cannot be one, or the factory panics.
+    pub async fn supervise<O: RemoteObject>(
+        &self,
+        name: &str,
+        factory: impl Fn() -> O + Send + 'static,
+    ) -> Result<Proxy<O>, SpawnError> {
+        self.object(name, factory).spawn().await
+    }
+
+    /// The same with everything said: see [`Spawn`].
+    pub fn object<O: RemoteObject>(&self, name: &str, factory: impl Fn() -> O + Send + 'static) -> Spawn<O> {
+        Spawn::new(self.clone(), name, factory)
+    }
+
+    /// Ends an object: those who wait are told, its name is free.
+    pub fn stop(&self, name: &str) -> bool {
+        let removed = {
+            let mut objects = self.0.objects();
+            let found = objects.find(&Target::Name(name.to_owned())).or_else(|| objects.find(&Target::Id(name.to_owned())));
+            found.and_then(|placed| objects.remove(placed.entry.id()))
+        };
+        if let Some(placed) = &removed {
+            placed.entry.remove();
+            self.0.supervisor.do_send(Forget(Arc::clone(placed.entry.id())));
+            self.0.changed.notify_waiters();
+        }
+        removed.is_some()
+    }
+
+    /// The URI of an object with this id here.
+    pub fn uri(&self, id: &ObjectId) -> Uri {
+        Uri::object(self.0.endpoint.clone(), id.clone())
+    }
+
+    /// Serves one connection that came by another way than its listener, such as one end of [`memory::pair`].
+    ///
+    /// [`memory::pair`]: crate::transport::memory::pair
+    pub fn serve_stream(&self, stream: Stream) {
+        listener::greet(&self.0, stream);
+    }
+
+    /// Runs until the process is asked to end (Ctrl-C, SIGTERM), then ends in order: names withdrawn, no new calls, running ones get their
+    /// time. A second request ends it at once.
+    pub async fn run(&self) {
+        drain::run(self).await;
+    }
+
+    /// Ends in order, now.
+    pub async fn shutdown(&self) {
+        drain::shutdown(&self.0).await;
+    }
+
+    /// The state of each object that has a name.
+    pub(crate) fn named(&self) -> Vec<(Arc<str>, Uri, State)> {
+        let objects = self.0.objects();
+        let named = objects.all().filter_map(|placed| {
+            let entry = &placed.entry;
+            let id = ObjectId::new(entry.id()).ok()?;
+            Some((Arc::clone(entry.name()?), self.uri(&id), entry.state()))
+        });
+        named.collect()
+    }
+
+    /// Adds something to be done before anything else when the daemon ends.
+    pub(crate) fn on_farewell(&self, farewell: Farewell) {
+        self.0.farewells.lock().unwrap_or_else(PoisonError::into_inner).push(farewell);
+    }
+}
+
+impl std::fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Daemon").field("endpoint", &self.0.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    pub(crate) fn objects(&self) -> MutexGuard<'_, Objects> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
+        self.objects().all().map(|placed| Arc::clone(&placed.entry)).collect()
+    }
+
+    pub(crate) fn place_of(&self, target: &Target) -> Option<Placed> {
+        self.objects().find(target)
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// From now on no new calls; says whether it was so already.
+    pub(crate) fn begin_drain(&self) -> bool {
+        self.draining.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn take_farewells(&self) -> Vec<Farewell> {
+        std::mem::take(&mut *self.farewells.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Counts a connection in, unless there are too many.
+    pub(crate) fn add_connection(&self, shared: &Arc<Shared>) {
+        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.retain(|connection| connection.strong_count() > 0);
+        connections.push(Arc::downgrade(shared));
+    }
+
+    pub(crate) fn connections(&self) -> Vec<Arc<Shared>> {
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+impl LocalDaemon for Inner {
+    fn find(&self, target: &Target) -> Option<Arc<dyn LocalObject>> {
+        Some(Arc::new(self.place_of(target)?.entry) as Arc<dyn LocalObject>)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.client.config().local.remove(&self.endpoint);
+        for placed in self.objects().all() {
+            placed.entry.remove();
+        }
+        for connection in self.connections() {
+            connection.hang_up();
+        }
+    }
+}
+
+/// What others connect to: an address that means "all of mine" means nothing to them.
+fn public_endpoint(bound: Endpoint, host: Option<&str>) -> Result<Endpoint, BindError> {
+    let Endpoint::Tcp { host: bound_host, port } = &bound else { return Ok(bound) };
+    match host {
+        Some(host) => Ok(Endpoint::tcp(host, *port)?),
+        None if matches!(bound_host.as_str(), "0.0.0.0" | "::") => Err(BindError::NoHost { endpoint: bound.to_string() }),
+        None => Ok(bound),
+    }
+}

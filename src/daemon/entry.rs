@@ -1,0 +1,296 @@
+//! What stays of an object while its actors come and go: its id, its queue and its state.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use actix::Recipient;
+use serde::{Deserialize, Serialize};
+
+use crate::daemon::deliver::Deliver;
+use crate::object::interface::Method;
+use crate::object::invocation::Invocation;
+use crate::object::local::LocalObject;
+use crate::object::outcome::NotStarted;
+
+/// After how long a caller that found a full queue may try again, milliseconds.
+const RETRY_MS: u32 = 10;
+
+/// An object of a daemon.
+pub struct Entry {
+    id: Arc<str>,
+    name: Option<Arc<str>>,
+    kind: &'static str,
+    methods: &'static [Method],
+    capacity: usize,
+    queue: Mutex<Queue>,
+    /// Tells the supervisor; with the generation that was lost.
+    on_loss: Box<dyn Fn(Arc<str>, u64, Loss) + Send + Sync>,
+}
+
+struct Queue {
+    waiting: VecDeque<Invocation>,
+    /// The actor of `generation`, while it lives.
+    actor: Option<Arc<Recipient<Deliver>>>,
+    generation: u64,
+    /// A [`Deliver`] is on its way, or being run.
+    scheduled: bool,
+    state: State,
+}
+
+/// What an object is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State {
+    /// Its actor is being made, for the first time or again; calls wait.
+    Starting,
+    /// It takes calls.
+    Running,
+    /// It takes no new calls; those that wait are still run.
+    Draining,
+    /// It failed more often than its policy allows.
+    Failed(String),
+    /// It is no more.
+    Gone,
+}
+
+/// How an actor was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// A handler or the factory panicked, with this text.
+    Panicked(String),
+    /// A handler stopped the actor on purpose.
+    Stopped,
+    /// The actor ended outside of a handler.
+    Died,
+}
+
+impl Entry {
+    pub(crate) fn new(
+        id: Arc<str>,
+        name: Option<Arc<str>>,
+        kind: &'static str,
+        methods: &'static [Method],
+        capacity: usize,
+        on_loss: Box<dyn Fn(Arc<str>, u64, Loss) + Send + Sync>,
+    ) -> Entry {
+        let queue = Queue {
+            waiting: VecDeque::new(),
+            actor: None,
+            generation: 0,
+            scheduled: false,
+            state: State::Starting,
+        };
+        Entry { id, name, kind, methods, capacity, queue: Mutex::new(queue), on_loss }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &Arc<str> {
+        &self.id
+    }
+
+    /// The name it was given, by which a `PYROLOC` URI finds it.
+    pub fn name(&self) -> Option<&Arc<str>> {
+        self.name.as_ref()
+    }
+
+    /// The name of its type.
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// Its methods.
+    pub fn methods(&self) -> &'static [Method] {
+        self.methods
+    }
+
+    /// Calls that its queue holds at most.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// What it is doing.
+    pub fn state(&self) -> State {
+        self.lock().state.clone()
+    }
+
+    /// Calls that wait in its queue.
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    /// How often its state was built.
+    pub fn generation(&self) -> u64 {
+        self.lock().generation
+    }
+
+    /// What faults call it: its name if it has one.
+    pub fn label(&self) -> &Arc<str> {
+        self.name.as_ref().unwrap_or(&self.id)
+    }
+
+    /// Takes a call into the queue, or answers it.
+    pub fn push(self: &Arc<Self>, invocation: Invocation) {
+        let mut queue = self.lock();
+        let refusal = match &queue.state {
+            State::Starting | State::Running if queue.waiting.len() < self.capacity => {
+                queue.waiting.push_back(invocation);
+                return self.wake(queue);
+            }
+            State::Starting | State::Running => {
+                NotStarted::Busy { what: format!("the mailbox of {}", self.label()), retry_after_ms: RETRY_MS }
+            }
+            State::Draining | State::Gone => NotStarted::Draining { what: self.label().to_string() },
+            State::Failed(problem) => {
+                NotStarted::ObjectFailed { object: self.label().to_string(), problem: problem.clone() }
+            }
+        };
+        drop(queue);
+        invocation.refuse(refusal);
+    }
+
+    /// The next call for the actor of this generation.
+    pub(crate) fn next(&self, generation: u64) -> Option<Invocation> {
+        let mut queue = self.lock();
+        if queue.generation != generation {
+            return None;
+        }
+        let next = queue.waiting.pop_front();
+        if next.is_none() {
+            queue.scheduled = false;
+        }
+        next
+    }
+
+    /// The generation of the actor about to be made; `None` when the object is not to be started any more.
+    pub(crate) fn begin(&self) -> Option<u64> {
+        let mut queue = self.lock();
+        if !matches!(queue.state, State::Starting | State::Draining) {
+            return None;
+        }
+        queue.generation += 1;
+        Some(queue.generation)
+    }
+
+    /// The actor of this generation takes calls from now on.
+    pub(crate) fn running(self: &Arc<Self>, generation: u64, actor: Recipient<Deliver>) {
+        let mut queue = self.lock();
+        if queue.generation != generation || queue.state == State::Gone {
+            return;
+        }
+        if queue.state == State::Starting {
+            queue.state = State::Running;
+        }
+        queue.actor = Some(Arc::new(actor));
+        queue.scheduled = false;
+        self.wake(queue);
+    }
+
+    /// The actor of this generation is no more; what waits goes on to the next one.
+    pub(crate) fn lost(&self, generation: u64, loss: Loss) {
+        let mut queue = self.lock();
+        if queue.generation != generation || matches!(queue.state, State::Failed(_) | State::Gone) {
+            return;
+        }
+        queue.actor = None;
+        queue.scheduled = true;
+        // Nobody else may report this generation's end.
+        queue.generation += 1;
+        if queue.state == State::Running {
+            queue.state = State::Starting;
+        }
+        drop(queue);
+        (self.on_loss)(Arc::clone(&self.id), generation, loss);
+    }
+
+    /// Takes no new calls.
+    pub(crate) fn drain(&self) {
+        let mut queue = self.lock();
+        if matches!(queue.state, State::Starting | State::Running) {
+            queue.state = State::Draining;
+        }
+    }
+
+    /// Nothing waits or runs any more.
+    pub(crate) fn is_idle(&self) -> bool {
+        let queue = self.lock();
+        queue.waiting.is_empty() && (!queue.scheduled || queue.actor.is_none())
+    }
+
+    /// It is not started again; everybody who waits is told.
+    pub(crate) fn fail(&self, problem: String) {
+        self.end(State::Failed(problem.clone()), |label| NotStarted::ObjectFailed { object: label, problem: problem.clone() });
+    }
+
+    /// It is no more.
+    pub(crate) fn remove(&self) {
+        self.end(State::Gone, |label| NotStarted::Draining { what: label });
+    }
+
+    fn end(&self, state: State, why: impl Fn(String) -> NotStarted) {
+        let mut queue = self.lock();
+        queue.state = state;
+        queue.generation += 1;
+        let (actor, waiting) = (queue.actor.take(), std::mem::take(&mut queue.waiting));
+        drop(queue);
+        drop(actor);
+        for invocation in waiting {
+            invocation.refuse(why(self.label().to_string()));
+        }
+    }
+
+    fn wake(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) {
+        if queue.scheduled || queue.waiting.is_empty() {
+            return;
+        }
+        if let Some(actor) = queue.actor.clone() {
+            queue.scheduled = true;
+            let deliver = Deliver::new(Arc::clone(self), queue.generation);
+            // Sent without the lock: a closed mailbox drops it, and its drop reports the loss.
+            drop(queue);
+            actor.do_send(deliver);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LocalObject for Arc<Entry> {
+    fn id(&self) -> &Arc<str> {
+        &self.id
+    }
+
+    fn label(&self) -> &Arc<str> {
+        Entry::label(self)
+    }
+
+    fn methods(&self) -> &'static [Method] {
+        self.methods
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn submit(&self, invocation: Invocation) {
+        self.push(invocation);
+    }
+}
+
+impl std::fmt::Debug for Entry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry").field("id", &self.id).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            State::Starting => f.write_str("starting"),
+            State::Running => f.write_str("running"),
+            State::Draining => f.write_str("draining"),
+            State::Failed(problem) => write!(f, "failed: {problem}"),
+            State::Gone => f.write_str("gone"),
+        }
+    }
+}

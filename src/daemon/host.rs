@@ -1,0 +1,87 @@
+//! The actor around a plain struct.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix::fut::ActorFutureExt;
+use actix::{Actor, AsyncContext, Context, Handler};
+
+use crate::daemon::deliver::{Current, Deliver};
+use crate::daemon::remote_object::ObjectActor;
+use crate::daemon::respond::Guarded;
+use crate::object::context::CallContext;
+use crate::object::interface::Interface;
+use crate::object::invocation::Invocation;
+use crate::object::message::RemoteMessage;
+
+/// A plain struct that `#[pyroxene::remote]` made an object. Its methods have it to themselves until they end.
+pub trait Hosted: Interface + Sized + 'static {
+    /// Runs one call with [`Host::call`] or [`Host::call_async`].
+    fn dispatch(host: &mut Host<Self>, invocation: Invocation, ctx: &mut Context<Host<Self>>);
+}
+
+/// The actor that runs a plain struct.
+pub struct Host<T> {
+    /// Away while an `async fn` of it runs; nothing else is delivered meanwhile.
+    state: Option<T>,
+}
+
+impl<T: Hosted> Host<T> {
+    /// An actor around `state`.
+    pub fn new(state: T) -> Host<T> {
+        Host { state: Some(state) }
+    }
+
+    /// Runs a method.
+    pub fn call<M: RemoteMessage>(&mut self, invocation: Invocation, method: impl FnOnce(&mut T, M) -> M::Output) {
+        if let Some(state) = &mut self.state
+            && let Some((message, reply)) = invocation.open::<M>()
+        {
+            reply.send(method(state, message));
+        }
+    }
+
+    /// Runs a method that is an `async fn`: it takes the state along and gives it back.
+    pub fn call_async<M, F>(&mut self, invocation: Invocation, ctx: &mut Context<Self>, method: F)
+    where
+        M: RemoteMessage,
+        F: FnOnce(T, M) -> Pin<Box<dyn Future<Output = (T, M::Output)>>>,
+    {
+        let Some((message, reply)) = invocation.open::<M>() else { return };
+        let Some(state) = self.state.take() else { return };
+        let current = Current::of_thread();
+        let future = actix::fut::wrap_future(method(state, message));
+        let call = Guarded { call: CallContext::current(), future };
+        ctx.wait(call.map(move |outcome, host: &mut Host<T>, ctx: &mut Context<Self>| match outcome {
+            Ok((state, value)) => {
+                host.state = Some(state);
+                reply.send(value);
+            }
+            Err(report) => {
+                let message = report.message.clone();
+                reply.panicked(report);
+                if let Some(current) = current {
+                    current.panicked(message, ctx);
+                }
+            }
+        }));
+    }
+}
+
+impl<T: Hosted> Actor for Host<T> {
+    type Context = Context<Self>;
+}
+
+impl<T: Hosted> Handler<Deliver> for Host<T> {
+    type Result = ();
+
+    fn handle(&mut self, deliver: Deliver, ctx: &mut Context<Self>) {
+        deliver.run(self, ctx);
+    }
+}
+
+impl<T: Hosted> ObjectActor for Host<T> {
+    fn dispatch(&mut self, invocation: Invocation, ctx: &mut Context<Self>) {
+        T::dispatch(self, invocation, ctx);
+    }
+}

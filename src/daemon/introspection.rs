@@ -1,0 +1,235 @@
+//! `Pyro.Daemon`: every daemon has an object that tells about it, as Pyro's do.
+
+use std::sync::{Arc, Weak};
+
+use actix::{Actor, Context, Handler};
+use serde::{Deserialize, Serialize};
+
+use crate::daemon::daemon::{Daemon, Inner};
+use crate::daemon::deliver::Deliver;
+use crate::daemon::entry::{Entry, Loss};
+use crate::daemon::objects::Placed;
+use crate::daemon::remote_object::ObjectActor;
+use crate::object::interface::{Accepts, Interface, Method, MethodFlags};
+use crate::object::invocation::Invocation;
+use crate::object::message::{Never, RemoteMessage};
+use crate::object::signature::Signature;
+use crate::wire::Target;
+
+/// The id of the object, in every daemon.
+pub const DAEMON_ID: &str = "Pyro.Daemon";
+
+/// Asks whether the daemon is there.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Ping;
+/// Asks for the ids of its objects.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Registered;
+/// Asks what it is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Info;
+/// Asks what can be called on one of its objects, as Pyro does.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetMetadata {
+    /// Its id.
+    pub object_id: String,
+}
+/// Asks for all that is known of one of its objects.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Describe {
+    /// Its id, or the name it was given.
+    pub object: String,
+}
+
+/// The answer to [`GetMetadata`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// Its methods.
+    pub methods: Vec<String>,
+    /// Those that do not reply.
+    pub oneway: Vec<String>,
+    /// Its attributes.
+    pub attrs: Vec<String>,
+}
+
+/// The answer to [`Describe`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// Its id.
+    pub id: String,
+    /// The name it was given.
+    pub name: Option<String>,
+    /// Its type.
+    pub kind: String,
+    /// What it is doing.
+    pub state: String,
+    /// How often its state was built.
+    pub generation: u64,
+    /// Calls that wait in its queue.
+    pub waiting: u64,
+    /// Calls that its queue holds at most.
+    pub mailbox: u64,
+    /// Its methods.
+    pub methods: Vec<MethodDescription>,
+}
+
+/// One method of a [`Description`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MethodDescription {
+    /// Its name.
+    pub name: String,
+    /// The first paragraph of its documentation.
+    pub doc: String,
+    /// The caller does not wait.
+    pub oneway: bool,
+    /// It may be repeated.
+    pub idempotent: bool,
+    /// Arguments, reply and error, as a person reads them.
+    pub text: String,
+    /// The same, taken apart.
+    pub signature: Signature,
+}
+
+/// There is no such object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("unknown object {object:?}")]
+pub struct UnknownObject {
+    /// The id or name asked for.
+    pub object: String,
+}
+
+macro_rules! methods {
+    ($($index:literal $message:ident $name:literal $reply:ty, $error:ty, $output:ty, $doc:literal, $outcome:expr;)*) => {
+        $(
+            impl RemoteMessage for $message {
+                type Output = $output;
+                type Reply = $reply;
+                type Error = $error;
+                const METHOD: &'static str = $name;
+                const FLAGS: MethodFlags = MethodFlags::IDEMPOTENT;
+                const DOC: &'static str = $doc;
+
+                fn outcome(output: $output) -> Result<$reply, $error> {
+                    $outcome(output)
+                }
+            }
+
+            impl Accepts<$message> for DaemonObject {
+                const INDEX: usize = $index;
+            }
+        )*
+
+        impl Interface for DaemonObject {
+            const NAME: &'static str = "Daemon";
+            const METHODS: &'static [Method] = &[$(Method::of::<$message>()),*];
+        }
+    };
+}
+
+methods! {
+    0 Ping "ping" (), Never, (), "Does nothing, successfully.", Ok;
+    1 Registered "registered" Vec<String>, Never, Vec<String>, "The ids of its objects.", Ok;
+    2 Info "info" String, Never, String, "What it is.", Ok;
+    3 GetMetadata "get_metadata" Metadata, UnknownObject, Result<Metadata, UnknownObject>, "What can be called on an object.", |r| r;
+    4 Describe "describe" Description, UnknownObject, Result<Description, UnknownObject>, "All that is known of an object.", |r| r;
+}
+
+/// The object `Pyro.Daemon`; name it to connect to one.
+pub struct DaemonObject {
+    daemon: Weak<Inner>,
+}
+
+/// Puts the object into its daemon.
+pub(crate) fn spawn(daemon: &Daemon) {
+    // It stays as long as the daemon does: it has no state that could be lost.
+    let on_loss = Box::new(|_: Arc<str>, _: u64, _: Loss| {});
+    let (id, capacity) = (Arc::from(DAEMON_ID), daemon.0.config.mailbox);
+    let entry = Arc::new(Entry::new(id, None, DaemonObject::NAME, DaemonObject::METHODS, capacity, on_loss));
+    let object = DaemonObject { daemon: Arc::downgrade(&daemon.0) };
+    if let Some(generation) = entry.begin() {
+        entry.running(generation, object.start().recipient());
+    }
+    // The table is empty, so the id is free.
+    let _ = daemon.0.objects().insert(Placed { entry, seat: 0 });
+}
+
+impl DaemonObject {
+    fn find(&self, object: &str) -> Result<Arc<Entry>, UnknownObject> {
+        let unknown = || UnknownObject { object: object.to_owned() };
+        let inner = self.daemon.upgrade().ok_or_else(unknown)?;
+        let by = |target: Target| inner.place_of(&target).map(|placed| placed.entry);
+        by(Target::Id(object.to_owned())).or_else(|| by(Target::Name(object.to_owned()))).ok_or_else(unknown)
+    }
+
+    fn info(&self) -> String {
+        let Some(inner) = self.daemon.upgrade() else { return "a daemon that has ended".to_owned() };
+        let (version, objects) = (env!("CARGO_PKG_VERSION"), inner.entries().len());
+        format!("Pyroxene {version} daemon, incarnation {:032x}, {objects} objects", inner.incarnation)
+    }
+}
+
+fn metadata(entry: &Entry) -> Metadata {
+    let names = |flags: MethodFlags| {
+        entry.methods().iter().filter(|method| method.flags.contains(flags)).map(|method| method.name.to_owned()).collect()
+    };
+    Metadata { methods: names(MethodFlags::NONE), oneway: names(MethodFlags::ONEWAY), attrs: Vec::new() }
+}
+
+fn description(entry: &Entry) -> Description {
+    let describe = |method: &Method| {
+        let signature = (method.signature)();
+        MethodDescription {
+            name: method.name.to_owned(),
+            doc: method.doc.to_owned(),
+            oneway: method.flags.contains(MethodFlags::ONEWAY),
+            idempotent: method.flags.contains(MethodFlags::IDEMPOTENT),
+            text: signature.to_string(),
+            signature,
+        }
+    };
+    Description {
+        id: entry.id().to_string(),
+        name: entry.name().map(ToString::to_string),
+        kind: entry.kind().to_owned(),
+        state: entry.state().to_string(),
+        generation: entry.generation(),
+        waiting: entry.waiting() as u64,
+        mailbox: entry.capacity() as u64,
+        methods: entry.methods().iter().map(describe).collect(),
+    }
+}
+
+impl Actor for DaemonObject {
+    type Context = Context<Self>;
+}
+
+impl Handler<Deliver> for DaemonObject {
+    type Result = ();
+
+    fn handle(&mut self, deliver: Deliver, ctx: &mut Context<Self>) {
+        deliver.run(self, ctx);
+    }
+}
+
+impl ObjectActor for DaemonObject {
+    fn dispatch(&mut self, invocation: Invocation, _: &mut Context<Self>) {
+        match invocation.method() {
+            0 => answer::<Ping>(invocation, |_| ()),
+            1 => answer::<Registered>(invocation, |_| {
+                let entries = self.daemon.upgrade().map(|inner| inner.entries()).unwrap_or_default();
+                entries.iter().map(|entry| entry.id().to_string()).collect()
+            }),
+            2 => answer::<Info>(invocation, |_| self.info()),
+            3 => answer::<GetMetadata>(invocation, |ask| self.find(&ask.object_id).map(|entry| metadata(&entry))),
+            4 => answer::<Describe>(invocation, |ask| self.find(&ask.object).map(|entry| description(&entry))),
+            _ => invocation.refuse_unlisted::<Self>(),
+        }
+    }
+}
+
+fn answer<M: RemoteMessage>(invocation: Invocation, reply: impl FnOnce(M) -> M::Output) {
+    if let Some((message, to)) = invocation.open::<M>() {
+        to.send(reply(message));
+    }
+}

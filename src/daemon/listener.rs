@@ -1,0 +1,82 @@
+//! From an accepted stream to a connection on its object's thread.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::daemon::daemon::{Daemon, Inner};
+use crate::object::local::LocalDaemon;
+use crate::peer::handshake::{self, Greeting};
+use crate::transport::{Listener, Stream};
+
+/// The pause after a failed accept, the first time and at most: a process without free descriptors must not spin, and must not give up.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// Takes connections until the daemon ends.
+pub(crate) fn listen(daemon: &Daemon, mut listener: Box<dyn Listener>) {
+    let inner = Arc::downgrade(&daemon.0);
+    let mut closing = daemon.0.closing.subscribe();
+    let log = daemon.0.config.log.clone();
+    tokio::spawn(async move {
+        let mut pause = PAUSE.0;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = closing.changed() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match (accepted, inner.upgrade()) {
+                (_, None) => return,
+                (Ok(stream), Some(inner)) => {
+                    pause = PAUSE.0;
+                    greet(&inner, stream);
+                }
+                (Err(problem), Some(_)) => {
+                    slog::warn!(log, "cannot accept a connection"; "problem" => %problem);
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE.1);
+                }
+            }
+        }
+    });
+}
+
+/// Hears what the client wants, and hands the connection over to the thread of the object it is for.
+pub(crate) fn greet(inner: &Arc<Inner>, stream: Stream) {
+    let inner = Arc::clone(inner);
+    tokio::spawn(async move {
+        let log = inner.config.log.clone();
+        let peer = stream.peer().to_owned();
+        if inner.connections().len() >= inner.config.limits.connections as usize {
+            slog::warn!(log, "connection refused: too many are open"; "peer" => peer);
+            return handshake::refuse(stream, "the daemon has too many connections; try again later").await;
+        }
+        match handshake::accept(stream, &inner.config.limits).await {
+            Ok(greeting) => hand_over(&inner, greeting),
+            Err(problem) => slog::warn!(log, "connection refused"; "peer" => peer, "problem" => %problem),
+        }
+    });
+}
+
+fn hand_over(inner: &Arc<Inner>, greeting: Greeting) {
+    let seat = inner.place_of(greeting.target()).map_or(0, |placed| placed.seat);
+    let log = inner.config.log.clone();
+    let detached = match greeting.detach() {
+        Ok(detached) => detached,
+        Err(problem) => return slog::warn!(log, "connection lost on its way to another thread"; "problem" => %problem),
+    };
+    let inner = Arc::clone(inner);
+    let placement = Arc::clone(&inner.placement);
+    placement.run(
+        seat,
+        Box::new(move || {
+            let daemon: Weak<dyn LocalDaemon> = Arc::downgrade(&(Arc::clone(&inner) as Arc<dyn LocalDaemon>));
+            match detached.serve(daemon, &inner.config.limits, inner.incarnation, &log) {
+                Ok((shared, driver)) => {
+                    inner.add_connection(&shared);
+                    tokio::spawn(driver.run());
+                }
+                Err(problem) => slog::warn!(log, "connection lost on its way to its object"; "problem" => %problem),
+            }
+        }),
+    );
+}

@@ -1,0 +1,24 @@
+//! Hosting objects: a supervisor that starts and restarts them, the arbiters they live on, and the connections that call them.
+//!
+//! - The only folder that names actix. May use: `client` and below.
+//! - Must never know: naming; they meet in `serve.rs`.
+#![expect(clippy::disallowed_methods, reason = "this is the folder that may name actix")]
+
+#[expect(clippy::module_inception, reason = "the file of `Daemon`, as each type has its own")]
+pub mod daemon;
+pub mod deliver;
+mod drain;
+pub mod entry;
+pub mod error;
+pub mod host;
+pub mod introspection;
+mod listener;
+mod objects;
+pub mod placement;
+pub mod remote_object;
+pub mod respond;
+pub mod restart;
+pub mod spawn;
+mod supervisor;
+
+pub use error::{BindError, SpawnError};

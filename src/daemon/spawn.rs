@@ -1,0 +1,201 @@
+//! Spawning an object with everything said.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix::{Actor, Addr};
+
+use crate::client::proxy::Proxy;
+use crate::daemon::daemon::Daemon;
+use crate::daemon::entry::Entry;
+use crate::daemon::error::SpawnError;
+use crate::daemon::objects::Placed;
+use crate::daemon::remote_object::{ObjectActor, RemoteObject};
+use crate::daemon::restart::Restart;
+use crate::daemon::supervisor::{Lost, Start, Supervise};
+use crate::object::interface::Interface;
+use crate::object::local::LocalObject;
+use crate::object::panic;
+use crate::uri::{NameText, ObjectId};
+
+/// An object about to be hosted.
+///
+/// ```no_run
+/// # #[cfg(feature = "macros")] {
+/// # use pyroxene::{Daemon, Restart, remote};
+/// # #[derive(Default)] struct Account;
+/// # #[remote] impl Account { pub fn ping(&self) {} }
+/// # async fn example(daemon: Daemon) -> Result<(), Box<dyn std::error::Error>> {
+/// let bob = daemon
+///     .object("bank.bob", Account::default)
+///     .mailbox(128)
+///     .restart(Restart::on_failure().at_most(5).within_secs(60))
+///     .spawn()
+///     .await?;
+/// # Ok(()) }
+/// # }
+/// ```
+#[must_use = "the object is hosted by `spawn`"]
+pub struct Spawn<O: RemoteObject> {
+    daemon: Daemon,
+    name: String,
+    id: Option<String>,
+    factory: Box<dyn Fn() -> O + Send>,
+    mailbox: usize,
+    restart: Restart,
+    object: std::marker::PhantomData<fn() -> O>,
+}
+
+impl<O: RemoteObject> Spawn<O> {
+    pub(crate) fn new(daemon: Daemon, name: &str, factory: impl Fn() -> O + Send + 'static) -> Spawn<O> {
+        let mailbox = daemon.0.config.mailbox;
+        Spawn {
+            daemon,
+            name: name.to_owned(),
+            id: None,
+            factory: Box::new(factory),
+            mailbox,
+            restart: Restart::default(),
+            object: std::marker::PhantomData,
+        }
+    }
+
+    /// Calls that its queue holds; beyond them a caller is told at once that it is full. One connection may hold half.
+    pub fn mailbox(mut self, calls: usize) -> Spawn<O> {
+        self.mailbox = calls.max(1);
+        self
+    }
+
+    /// What happens when it fails.
+    pub fn restart(mut self, policy: Restart) -> Spawn<O> {
+        self.restart = policy;
+        self
+    }
+
+    /// An id of its own, so that references to it outlive this incarnation of the daemon.
+    pub fn id(mut self, id: &str) -> Spawn<O> {
+        self.id = Some(id.to_owned());
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// The name or id is taken or cannot be one, or the factory panics.
+    pub async fn spawn(self) -> Result<Proxy<O>, SpawnError> {
+        let Spawn { daemon, name, id, factory, mailbox, restart, .. } = self;
+        if daemon.0.is_draining() {
+            return Err(SpawnError::Draining);
+        }
+        let placement = Arc::clone(&daemon.0.placement);
+        let seat = placement.choose();
+        let entry = match register::<O>(&daemon, &name, id.as_deref(), mailbox, seat) {
+            Ok(entry) => entry,
+            Err(error) => {
+                placement.leave(seat);
+                return Err(error);
+            }
+        };
+        let start = start::<O>(Arc::clone(&entry), factory);
+        let supervise =
+            Supervise { entry: Arc::clone(&entry), seat, start: Some(Arc::clone(&start)), policy: restart };
+        daemon.0.supervisor.do_send(supervise);
+        let (sender, started) = tokio::sync::oneshot::channel();
+        placement.run(seat, Box::new(move || drop(sender.send(start()))));
+        match started.await {
+            Ok(Ok(())) => Ok(proxy(&daemon, &entry)),
+            Ok(Err(problem)) => {
+                daemon.stop(entry.id());
+                Err(SpawnError::Factory { name, problem })
+            }
+            Err(_) => Err(SpawnError::Draining),
+        }
+    }
+}
+
+impl Daemon {
+    /// Makes an actor that already runs callable from afar. When it ends, its callers are told, and it is not started again: nobody has
+    /// said how.
+    ///
+    /// # Errors
+    /// The name is taken or cannot be one.
+    pub fn export<A>(&self, name: &str, addr: &Addr<A>) -> Result<Proxy<A>, SpawnError>
+    where
+        A: ObjectActor + Interface + RemoteObject,
+    {
+        let seat = self.0.placement.choose();
+        let entry = register::<A>(self, name, None, self.0.config.mailbox, seat)?;
+        self.0.supervisor.do_send(Supervise {
+            entry: Arc::clone(&entry),
+            seat,
+            start: None,
+            policy: Restart::never(),
+        });
+        if let Some(generation) = entry.begin() {
+            entry.running(generation, addr.clone().recipient());
+        }
+        Ok(proxy(self, &entry))
+    }
+}
+
+/// Gives the object its place in the daemon's table.
+fn register<O: RemoteObject>(
+    daemon: &Daemon,
+    name: &str,
+    id: Option<&str>,
+    mailbox: usize,
+    seat: usize,
+) -> Result<Arc<Entry>, SpawnError> {
+    let bad = |text: &str, problem: String| SpawnError::BadName { name: text.to_owned(), problem };
+    let name_text = NameText::new(name).map_err(|error| bad(name, error.to_string()))?;
+    let id = match id {
+        Some(id) => ObjectId::new(id).map_err(|error| bad(id, error.to_string()))?,
+        None => ObjectId::generate(),
+    };
+    let supervisor = daemon.0.supervisor.clone();
+    let inner = Arc::downgrade(&daemon.0);
+    let entry = Arc::new(Entry::new(
+        Arc::from(id.as_str()),
+        Some(Arc::from(name_text.as_str())),
+        O::NAME,
+        O::METHODS,
+        mailbox,
+        Box::new(move |id, generation, loss| {
+            supervisor.do_send(Lost { id, generation, loss });
+            if let Some(inner) = inner.upgrade() {
+                inner.changed.notify_waiters();
+            }
+        }),
+    ));
+    let placed = Placed { entry: Arc::clone(&entry), seat };
+    daemon.0.objects().insert(placed).map_err(|name| SpawnError::Taken { name })?;
+    daemon.0.changed.notify_waiters();
+    Ok(entry)
+}
+
+/// Makes the object's actor, each time it is called.
+fn start<O: RemoteObject>(entry: Arc<Entry>, factory: Box<dyn Fn() -> O + Send>) -> Start {
+    let factory = Mutex::new(factory);
+    Arc::new(move || {
+        let Some(generation) = entry.begin() else { return Err("it was stopped".to_owned()) };
+        // A factory that panicked before may well succeed now.
+        let made = panic::guard(|| (factory.lock().unwrap_or_else(PoisonError::into_inner))().into_actor().start());
+        match made {
+            Ok(addr) => {
+                entry.running(generation, addr.recipient());
+                Ok(())
+            }
+            Err(report) => {
+                let problem = format!("{} at {}", report.message, report.location);
+                entry.lost(generation, crate::daemon::entry::Loss::Panicked(format!("its factory panicked: {problem}")));
+                Err(problem)
+            }
+        }
+    })
+}
+
+fn proxy<A: Interface + ?Sized>(daemon: &Daemon, entry: &Arc<Entry>) -> Proxy<A> {
+    let object = Arc::new(Arc::clone(entry)) as Arc<dyn LocalObject>;
+    // The id was checked when it was registered.
+    let uri = ObjectId::new(entry.id()).map_or_else(|_| unreachable!(), |id| daemon.uri(&id));
+    Proxy::local(daemon.0.client.clone(), uri, object)
+}

@@ -1,0 +1,184 @@
+//! A call on its way to an object.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::codec;
+use crate::codec::args::Args;
+use crate::object::context::CallContext;
+use crate::object::interface::Interface;
+use crate::object::message::RemoteMessage;
+use crate::object::outcome::{Failure, NotStarted};
+use crate::object::reply::{DynCaller, LocalCaller, Reply};
+use crate::wire::{CorrelationId, SerializerId};
+
+/// One call: which method, with what, until when, and where its outcome goes.
+///
+/// Whatever happens to it, its caller gets an answer: an invocation that is dropped says so itself.
+pub struct Invocation {
+    method: usize,
+    body: Body,
+    /// When the caller gives up.
+    pub deadline: Instant,
+    /// The correlation id of the call.
+    pub correlation: CorrelationId,
+    reply: Reply,
+}
+
+/// The arguments of an invocation, as they arrived.
+pub enum Body {
+    /// A whole message in a serializer.
+    Encoded(SerializerId, Bytes),
+    /// Positional and named values, to be matched with the message's fields.
+    Arguments(Args),
+    /// The message itself, held by the caller's reply.
+    Local,
+}
+
+impl Invocation {
+    /// A call that arrived over a connection.
+    pub fn new(method: usize, body: Body, deadline: Instant, correlation: CorrelationId, reply: Reply) -> Invocation {
+        Invocation { method, body, deadline, correlation, reply }
+    }
+
+    /// A call from this process: the message is handed over as it is. Without a `sender` nobody waits for the outcome.
+    pub(crate) fn local<M: RemoteMessage>(
+        method: usize,
+        message: M,
+        deadline: Instant,
+        object: Arc<str>,
+        sender: Option<oneshot::Sender<Result<M::Output, Failure>>>,
+    ) -> Invocation {
+        let reply = Reply::local(Box::new(LocalCaller { message: Some(message), sender, object }));
+        Invocation { method, body: Body::Local, deadline, correlation: current_correlation(), reply }
+    }
+
+    /// A call from this process by somebody who knows only names.
+    pub(crate) fn local_dyn(method: usize, args: Args, deadline: Instant, caller: DynCaller) -> Invocation {
+        let reply = Reply::local(Box::new(caller));
+        Invocation { method, body: Body::Arguments(args), deadline, correlation: current_correlation(), reply }
+    }
+
+    /// The place of the method in the object's table.
+    pub fn method(&self) -> usize {
+        self.method
+    }
+
+    /// The call as its handler sees it.
+    pub fn context(&self) -> CallContext {
+        CallContext { correlation: self.correlation, deadline: self.deadline, caller: self.reply.caller() }
+    }
+
+    /// It leaves the object's queue: whether it is still to be run. What was given up, or has no time left, is answered here.
+    pub fn is_wanted(self, now: Instant) -> Option<Invocation> {
+        self.reply.dequeued();
+        if self.reply.is_abandoned() {
+            self.reply.fail(Failure::NotStarted(NotStarted::Cancelled));
+            return None;
+        }
+        if self.deadline <= now {
+            let (_, method) = self.reply.names();
+            self.reply.fail(Failure::NotStarted(NotStarted::OutOfTime { method }));
+            return None;
+        }
+        Some(self)
+    }
+
+    /// The message, and where the outcome of its handler goes. From here on the call has run. Arguments that do not fit are answered
+    /// here, and the call never runs.
+    pub fn open<M: RemoteMessage>(self) -> Option<(M, ReplyTo<M>)> {
+        let Invocation { body, mut reply, .. } = self;
+        let message = match body {
+            Body::Encoded(id, bytes) => codec::decode::<M>(id, &bytes, &reply.budget()).map_err(|e| e.to_string()),
+            Body::Arguments(args) => args.into_message::<M>(M::METHOD, &reply.budget()).map_err(|e| e.to_string()),
+            Body::Local => reply.message::<M>().ok_or_else(|| format!("{} was called with another message", M::METHOD)),
+        };
+        match message {
+            Ok(message) => {
+                reply.begin();
+                Some((message, ReplyTo { reply, message: std::marker::PhantomData }))
+            }
+            Err(problem) => {
+                let (object, method) = reply.names();
+                let signature = (crate::object::interface::Method::of::<M>().signature)().to_string();
+                reply.fail(Failure::NotStarted(NotStarted::WrongArguments { object, method, problem, signature }));
+                None
+            }
+        }
+    }
+
+    /// Ends the call without running it.
+    pub fn refuse(self, why: NotStarted) {
+        self.reply.fail(Failure::NotStarted(why));
+    }
+
+    /// Ends a call of a method that the object does not list.
+    pub fn refuse_unlisted<I: Interface + ?Sized>(self) {
+        let (object, method) = self.reply.names();
+        self.refuse(NotStarted::NoSuchMethod { object, nearest: nearest(&method, I::METHODS.iter().map(|m| m.name)), method });
+    }
+}
+
+/// Where the outcome of the handler for `M` goes. Dropped without one, it tells the caller so.
+pub struct ReplyTo<M: RemoteMessage> {
+    reply: Reply,
+    message: std::marker::PhantomData<fn(M)>,
+}
+
+impl<M: RemoteMessage> ReplyTo<M> {
+    /// Ends the call with what the handler returned.
+    pub fn send(self, output: M::Output) {
+        self.reply.send::<M>(output);
+    }
+
+    /// Ends the call with the panic that ended its handler.
+    pub fn panicked(self, report: crate::object::panic::PanicReport) {
+        self.reply.panicked(report);
+    }
+}
+
+fn current_correlation() -> CorrelationId {
+    CallContext::current().map_or(CorrelationId::NONE, |call| call.correlation)
+}
+
+/// The name among `known` that is most like `name`, if one is alike.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    let limit = name.chars().count().div_ceil(3).max(1);
+    let best = known.map(|other| (distance(name, other), other)).min()?;
+    (best.0 <= limit).then(|| best.1.to_owned())
+}
+
+/// Edits between two short texts (Levenshtein); long ones are simply far apart.
+fn distance(a: &str, b: &str) -> usize {
+    if a.len() > 64 || b.len() > 64 {
+        return usize::MAX;
+    }
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_finger_finds_its_method() {
+        let methods = ["withdraw", "balance", "remark"];
+        assert_eq!(nearest("withdrow", methods.into_iter()), Some("withdraw".into()));
+        assert_eq!(nearest("balanse", methods.into_iter()), Some("balance".into()));
+        assert_eq!(nearest("fly_to_the_moon", methods.into_iter()), None);
+    }
+}

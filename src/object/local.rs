@@ -1,0 +1,69 @@
+//! Objects in this process, as proxies see them: a proxy to one of them puts messages straight into its queue.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
+
+use crate::object::interface::Method;
+use crate::object::invocation::Invocation;
+use crate::uri::Endpoint;
+use crate::wire::Target;
+
+/// An object that runs in this process.
+pub trait LocalObject: Send + Sync {
+    /// Its id.
+    fn id(&self) -> &Arc<str>;
+    /// What faults call it.
+    fn label(&self) -> &Arc<str>;
+    /// Its methods.
+    fn methods(&self) -> &'static [Method];
+    /// Calls that its queue holds at most.
+    fn capacity(&self) -> usize;
+    /// Puts a call into its queue; what it does not take, it answers.
+    fn submit(&self, invocation: Invocation);
+}
+
+/// A daemon that runs in this process.
+pub trait LocalDaemon: Send + Sync {
+    /// The object that is meant.
+    fn find(&self, target: &Target) -> Option<Arc<dyn LocalObject>>;
+}
+
+/// The daemons of this process by the addresses they listen on. Simulations, where one process plays several machines, give each its own.
+#[derive(Clone, Default)]
+pub struct LocalDaemons(Arc<Mutex<BTreeMap<Endpoint, Weak<dyn LocalDaemon>>>>);
+
+impl LocalDaemons {
+    /// The daemons of this process.
+    pub fn of_process() -> LocalDaemons {
+        static PROCESS: LazyLock<LocalDaemons> = LazyLock::new(LocalDaemons::default);
+        PROCESS.clone()
+    }
+
+    /// Makes the daemon at `endpoint` known.
+    pub fn insert(&self, endpoint: Endpoint, daemon: Weak<dyn LocalDaemon>) {
+        let mut table = self.lock();
+        table.retain(|_, daemon| daemon.strong_count() > 0);
+        table.insert(endpoint, daemon);
+    }
+
+    /// Forgets the daemon at `endpoint`.
+    pub fn remove(&self, endpoint: &Endpoint) {
+        self.lock().remove(endpoint);
+    }
+
+    /// The object that is meant, if it is one of this process.
+    pub fn find(&self, endpoint: &Endpoint, target: &Target) -> Option<Arc<dyn LocalObject>> {
+        let daemon = self.lock().get(endpoint)?.upgrade()?;
+        daemon.find(target)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Endpoint, Weak<dyn LocalDaemon>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for LocalDaemons {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.lock().keys()).finish()
+    }
+}

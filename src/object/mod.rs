@@ -1,0 +1,14 @@
+//! What can be called: messages, methods and their signatures, invocations on their way to an object, and how a call ends.
+//!
+//! - May use: `codec`, `wire`, `uri`.
+//! - Must never know: who runs an object, sockets, actix.
+
+pub mod context;
+pub mod interface;
+pub mod invocation;
+pub mod local;
+pub mod message;
+pub mod outcome;
+pub mod panic;
+pub mod reply;
+pub mod signature;

@@ -1,0 +1,334 @@
+//! The way back: where the outcome of a call goes.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::codec::budget::Budget;
+use crate::codec::fault::{Detail, Fault};
+use crate::codec::{self, Value};
+use crate::object::context::Caller;
+use crate::object::message::{RemoteError, RemoteMessage};
+use crate::object::outcome::{self, Failure, NotStarted, UNWRITABLE, Unknown};
+use crate::object::panic;
+use crate::wire::{CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
+
+/// The outgoing side of a connection, as a reply sees it: one lane for each object that the peer calls.
+pub trait ReplySink: Send + Sync {
+    /// Hands the connection's outgoing buffer to `write`, and releases what the call held: its place among the calls in flight and
+    /// `size` bytes. `write` may be called at most once; not at all when the connection is gone.
+    fn answer(&self, size: usize, write: &mut dyn FnMut(&mut Vec<u8>));
+    /// The call has left the object's queue.
+    fn started(&self);
+    /// The largest frame the peer accepts, bytes.
+    fn max_message(&self) -> u32;
+    /// What decoding one message of the peer may cost.
+    fn budget(&self) -> Budget;
+    /// Who calls.
+    fn caller(&self) -> &Arc<Caller>;
+    /// The object that is called, for faults.
+    fn object(&self) -> &str;
+}
+
+/// Where the reply to one call goes. Dropped without an answer it answers by itself: a panic when the thread is unwinding from one,
+/// otherwise that the call was aborted, or never began.
+pub struct Reply {
+    to: Option<To>,
+    begun: bool,
+}
+
+enum To {
+    Wire(WireReply),
+    Local(Box<dyn LocalReply>),
+}
+
+/// What a reply over a connection needs.
+pub struct WireReply {
+    /// The connection, and the object on it.
+    pub sink: Arc<dyn ReplySink>,
+    /// The request's sequence number.
+    pub seq: u16,
+    /// The request's serializer, which is the reply's.
+    pub serializer: SerializerId,
+    /// The request's correlation id.
+    pub correlation: CorrelationId,
+    /// Nobody waits for a reply.
+    pub oneway: bool,
+    /// Bytes that the request holds.
+    pub size: usize,
+    /// The method, for faults.
+    pub method: &'static str,
+}
+
+/// A caller in this process, behind whatever type it is.
+pub trait LocalReply: std::any::Any + Send {
+    /// The call ends without the handler's outcome.
+    fn fail(self: Box<Self>, failure: Failure);
+    /// The call ends with a value, or the fault of an error, that a caller without types can read.
+    fn value(self: Box<Self>, outcome: Result<Value, Fault>);
+    /// Nobody waits for the reply any more.
+    fn is_abandoned(&self) -> bool;
+    /// The object and method called, for faults.
+    fn names(&self) -> (&str, &str);
+}
+
+/// A caller in this process that sends the message itself: nothing is serialized.
+pub(crate) struct LocalCaller<M: RemoteMessage> {
+    /// The message, until the object opens it.
+    pub(crate) message: Option<M>,
+    /// Where the handler's outcome goes; `None` for a oneway.
+    pub(crate) sender: Option<oneshot::Sender<Result<M::Output, Failure>>>,
+    /// The object called.
+    pub(crate) object: Arc<str>,
+}
+
+impl<M: RemoteMessage> LocalReply for LocalCaller<M> {
+    fn fail(self: Box<Self>, failure: Failure) {
+        if let Some(sender) = self.sender {
+            let _ = sender.send(Err(failure));
+        }
+    }
+
+    fn value(self: Box<Self>, outcome: Result<Value, Fault>) {
+        if let Err(fault) = outcome {
+            self.fail(Failure::Failed(fault));
+        }
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.sender.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+
+    fn names(&self) -> (&str, &str) {
+        (&self.object, M::METHOD)
+    }
+}
+
+/// A caller in this process that knows neither the object's type nor its messages.
+pub(crate) struct DynCaller {
+    /// Where the outcome goes; `None` for a oneway.
+    pub(crate) sender: Option<oneshot::Sender<Result<Value, Failure>>>,
+    /// The object called.
+    pub(crate) object: Arc<str>,
+    /// The method called.
+    pub(crate) method: String,
+}
+
+impl LocalReply for DynCaller {
+    fn fail(self: Box<Self>, failure: Failure) {
+        if let Some(sender) = self.sender {
+            let _ = sender.send(Err(failure));
+        }
+    }
+
+    fn value(self: Box<Self>, outcome: Result<Value, Fault>) {
+        if let Some(sender) = self.sender {
+            let _ = sender.send(outcome.map_err(Failure::Failed));
+        }
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.sender.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+
+    fn names(&self) -> (&str, &str) {
+        (&self.object, &self.method)
+    }
+}
+
+impl Reply {
+    /// A reply over a connection.
+    pub fn wire(reply: WireReply) -> Reply {
+        Reply { to: Some(To::Wire(reply)), begun: false }
+    }
+
+    pub(crate) fn local(reply: Box<dyn LocalReply>) -> Reply {
+        Reply { to: Some(To::Local(reply)), begun: false }
+    }
+
+    /// From here on the call has run.
+    pub(crate) fn begin(&mut self) {
+        self.begun = true;
+    }
+
+    /// The call has left the object's queue.
+    pub(crate) fn dequeued(&self) {
+        if let Some(To::Wire(wire)) = &self.to {
+            wire.sink.started();
+        }
+    }
+
+    /// Whether nobody waits for the reply any more: a call that was given up in the queue need not run.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        matches!(&self.to, Some(To::Local(local)) if local.is_abandoned())
+    }
+
+    /// The message of a caller in this process.
+    pub(crate) fn message<M: RemoteMessage>(&mut self) -> Option<M> {
+        let Some(To::Local(local)) = &mut self.to else { return None };
+        let any: &mut dyn std::any::Any = local.as_mut();
+        any.downcast_mut::<LocalCaller<M>>()?.message.take()
+    }
+
+    /// Ends the call with what the handler returned.
+    pub(crate) fn send<M: RemoteMessage>(mut self, output: M::Output) {
+        match self.to.take() {
+            Some(To::Wire(wire)) => wire.send(M::outcome(output)),
+            Some(To::Local(local)) if (local.as_ref() as &dyn std::any::Any).is::<LocalCaller<M>>() => {
+                let any: Box<dyn std::any::Any> = local;
+                if let Ok(caller) = any.downcast::<LocalCaller<M>>()
+                    && let Some(sender) = caller.sender
+                {
+                    let _ = sender.send(Ok(output));
+                }
+            }
+            Some(To::Local(local)) => {
+                let outcome = match M::outcome(output) {
+                    Ok(value) => Value::from_serialize(&value).map_err(|e| unwritable(local.names(), &e.to_string())),
+                    Err(error) => {
+                        let (object, method) = local.names();
+                        Err(outcome::raised(&error, SerializerId::MESSAGE_PACK, object, method))
+                    }
+                };
+                local.value(outcome);
+            }
+            None => {}
+        }
+    }
+
+    /// Ends the call without running it, or after a failure.
+    pub fn fail(mut self, failure: Failure) {
+        self.end(failure);
+    }
+
+    fn end(&mut self, failure: Failure) {
+        match self.to.take() {
+            Some(To::Wire(wire)) => wire.fail(&failure),
+            Some(To::Local(local)) => local.fail(failure),
+            None => {}
+        }
+    }
+
+    /// Ends the call with the panic that ended its handler.
+    pub fn panicked(mut self, report: panic::PanicReport) {
+        let (object, method) = self.names();
+        self.end(Failure::Failed(outcome::panicked(report, &object, method)));
+    }
+
+    /// The object and the method called.
+    pub(crate) fn names(&self) -> (String, String) {
+        match &self.to {
+            Some(To::Wire(wire)) => (wire.sink.object().to_owned(), wire.method.to_owned()),
+            Some(To::Local(local)) => {
+                let (object, method) = local.names();
+                (object.to_owned(), method.to_owned())
+            }
+            None => Default::default(),
+        }
+    }
+
+    /// Who calls.
+    pub(crate) fn caller(&self) -> Arc<Caller> {
+        match &self.to {
+            Some(To::Wire(wire)) => Arc::clone(wire.sink.caller()),
+            _ => Caller::local(),
+        }
+    }
+
+    /// What decoding the arguments may cost.
+    pub(crate) fn budget(&self) -> Budget {
+        match &self.to {
+            Some(To::Wire(wire)) => wire.sink.budget(),
+            _ => Budget::default(),
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if self.to.is_none() {
+            return;
+        }
+        let (object, method) = self.names();
+        let failure = match (self.begun, panic::unwinding()) {
+            (true, Some(report)) => Failure::Failed(outcome::panicked(report, &object, method)),
+            (true, None) => Failure::Unknown(Unknown::Aborted { object }),
+            (false, _) => Failure::NotStarted(NotStarted::Draining { what: object }),
+        };
+        self.end(failure);
+    }
+}
+
+fn unwritable((object, method): (&str, &str), problem: &str) -> Fault {
+    Fault {
+        class: UNWRITABLE.to_owned(),
+        message: format!("{method} ran, but its reply cannot be sent: {problem}"),
+        detail: Detail::None,
+        traceback: Vec::new(),
+        object: object.to_owned(),
+        method: method.to_owned(),
+    }
+}
+
+impl WireReply {
+    fn send<R: serde::Serialize, E: RemoteError>(self, outcome: Result<R, E>) {
+        if self.oneway {
+            self.sink.answer(self.size, &mut |_| {});
+            return;
+        }
+        match outcome {
+            Ok(value) => self.write(|this, out| {
+                this.frame(out, Flags::default(), |out| codec::encode(this.serializer, &value, out).map_err(|e| e.to_string()))
+            }),
+            Err(error) => {
+                let fault = outcome::raised(&error, self.serializer, self.sink.object(), self.method);
+                self.fault(&fault);
+            }
+        }
+    }
+
+    fn fail(self, failure: &Failure) {
+        if self.oneway {
+            self.sink.answer(self.size, &mut |_| {});
+            return;
+        }
+        let fault = failure.to_fault(self.serializer, self.sink.object(), self.method);
+        self.fault(&fault);
+    }
+
+    fn fault(self, fault: &Fault) {
+        self.write(|this, out| {
+            this.frame(out, Flags::EXCEPTION, |out| fault.encode(this.serializer, out).map_err(|e| e.to_string()))
+        });
+    }
+
+    /// Writes a reply; what cannot be written becomes a fault that says so, which always can.
+    fn write(self, mut frame: impl FnMut(&WireReply, &mut Vec<u8>) -> Result<(), String>) {
+        let sink = Arc::clone(&self.sink);
+        sink.answer(self.size, &mut |out| {
+            if let Err(problem) = frame(&self, out) {
+                let fault = unwritable((self.sink.object(), self.method), &problem);
+                let _ = self.frame(out, Flags::EXCEPTION, |out| {
+                    fault.encode(self.serializer, out).map_err(|e| e.to_string())
+                });
+            }
+        });
+    }
+
+    fn frame(
+        &self,
+        out: &mut Vec<u8>,
+        flags: Flags,
+        payload: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let mut writer =
+            FrameWriter::begin(out, MessageType::Result, self.serializer, flags, self.seq, self.correlation);
+        match payload(out) {
+            Ok(()) => writer.finish(out, self.sink.max_message()).map_err(|e| e.to_string()),
+            Err(problem) => {
+                writer.abandon(out);
+                Err(problem)
+            }
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! A connection, as those who call over it see it.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
+
+use tokio::time::Instant;
+
+use crate::codec::budget::Budget;
+use crate::object::context::Caller;
+use crate::peer::in_flight::{Ending, InFlight};
+use crate::wire::{Flags, FrameWriter, Limits, MessageType, PeerLimits, SerializerId};
+use crate::wire::{CorrelationId, GoAway};
+
+/// One connection. Cheap to clone; the connection ends when the last clone is dropped and its calls have been answered.
+#[derive(Clone)]
+pub struct Connection(Arc<Owner>);
+
+/// A connection that others keep open, or not.
+#[derive(Clone)]
+pub struct WeakConnection(Weak<Owner>);
+
+impl WeakConnection {
+    /// The connection, while anybody else holds it.
+    pub fn upgrade(&self) -> Option<Connection> {
+        self.0.upgrade().map(Connection)
+    }
+}
+
+/// Ends the connection when nobody can call over it any more.
+struct Owner(Arc<Shared>);
+
+/// What the connection's task, its callers and the replies on their way out share.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub(crate) limits: Limits,
+    pub(crate) peer_limits: PeerLimits,
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) log: slog::Logger,
+    /// Calls are logged one by one.
+    pub(crate) verbose: bool,
+}
+
+pub(crate) struct State {
+    /// Bytes for the peer; the task takes them all at once.
+    pub(crate) out: Vec<u8>,
+    /// Bytes taken from `out` since the connection began.
+    pub(crate) taken: u64,
+    /// Bytes given to the network since the connection began.
+    pub(crate) written: u64,
+    /// The task, while it sleeps.
+    pub(crate) task: Option<Waker>,
+    pub(crate) in_flight: InFlight,
+    /// Calls of the peer that were answered, and the bytes they held.
+    pub(crate) answered: u64,
+    pub(crate) answered_bytes: u64,
+    /// Calls of the peer that were taken in; the task counts them here once per read.
+    pub(crate) admitted: u64,
+    /// This end wants the connection to end once everything is written.
+    pub(crate) hang_up: bool,
+    /// The peer takes no new calls.
+    pub(crate) draining: Option<String>,
+    /// No caller is left.
+    pub(crate) released: bool,
+    /// What ended the connection.
+    pub(crate) closed: Option<Arc<str>>,
+}
+
+/// Why a call could not be started on a connection. It surely never ran.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The connection has ended.
+    #[error("the connection to {peer} has ended: {problem}")]
+    Closed {
+        /// The other end.
+        peer: String,
+        /// What ended it.
+        problem: String,
+    },
+    /// The peer is about to end.
+    #[error("{peer} is draining: {reason}")]
+    Draining {
+        /// The other end.
+        peer: String,
+        /// What it said.
+        reason: String,
+    },
+    /// Too many calls wait for a reply, or too many bytes for the network.
+    #[error("{what} is full")]
+    Full {
+        /// Which.
+        what: &'static str,
+    },
+    /// The request could not be written.
+    #[error("{0}")]
+    Unwritable(String),
+}
+
+impl Connection {
+    pub(crate) fn new(shared: Arc<Shared>) -> Connection {
+        Connection(Arc::new(Owner(shared)))
+    }
+
+    /// The same, without keeping it open.
+    pub fn downgrade(&self) -> WeakConnection {
+        WeakConnection(Arc::downgrade(&self.0))
+    }
+
+    /// The address of the other end.
+    pub fn peer(&self) -> &str {
+        &self.0.0.caller.address
+    }
+
+    /// Whether new calls can be started.
+    pub fn is_open(&self) -> bool {
+        let state = self.0.0.lock();
+        state.closed.is_none() && state.draining.is_none()
+    }
+
+    /// The largest frame the peer takes, bytes.
+    pub fn max_message(&self) -> u32 {
+        self.0.0.peer_limits.max_message
+    }
+
+    /// Starts a call: `write` appends its frame. Returns the place to [`poll`](Connection::poll) for its end.
+    ///
+    /// # Errors
+    /// Why it was not started.
+    pub fn start(
+        &self,
+        deadline: Instant,
+        waker: &Waker,
+        write: impl FnOnce(&mut Vec<u8>, u16) -> Result<(), String>,
+    ) -> Result<u16, StartError> {
+        let mut state = self.open()?;
+        let Some(seq) = state.in_flight.insert(waker.clone(), deadline) else {
+            return Err(StartError::Full { what: "the table of calls in flight on the connection" });
+        };
+        if let Err(problem) = write(&mut state.out, seq) {
+            state.in_flight.remove(seq);
+            return Err(StartError::Unwritable(problem));
+        }
+        let end = state.taken + state.out.len() as u64;
+        state.in_flight.written_until(seq, end);
+        wake(state);
+        Ok(seq)
+    }
+
+    /// Sends a frame that nobody answers.
+    ///
+    /// # Errors
+    /// Why it was not sent.
+    pub fn send(&self, write: impl FnOnce(&mut Vec<u8>, u16) -> Result<(), String>) -> Result<(), StartError> {
+        let mut state = self.open()?;
+        write(&mut state.out, 0).map_err(StartError::Unwritable)?;
+        wake(state);
+        Ok(())
+    }
+
+    /// How the call ended, if it has.
+    pub fn poll(&self, seq: u16, waker: &Waker) -> Option<Ending> {
+        self.0.0.lock().in_flight.poll(seq, waker)
+    }
+
+    /// The caller of `seq` waits no more.
+    pub fn abandon(&self, seq: u16) {
+        self.0.0.lock().in_flight.abandon(seq);
+    }
+
+    /// What ended the connection.
+    pub fn problem(&self) -> String {
+        self.0.0.lock().closed.as_deref().unwrap_or("it is open").to_owned()
+    }
+
+    fn open(&self) -> Result<MutexGuard<'_, State>, StartError> {
+        let state = self.0.0.lock();
+        let peer = || self.peer().to_owned();
+        if let Some(problem) = &state.closed {
+            return Err(StartError::Closed { peer: peer(), problem: problem.to_string() });
+        }
+        if let Some(reason) = &state.draining {
+            return Err(StartError::Draining { peer: peer(), reason: reason.clone() });
+        }
+        if state.out.len() > self.0.0.limits.out_buffer as usize {
+            return Err(StartError::Full { what: "the connection's outgoing buffer" });
+        }
+        Ok(state)
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("peer", &self.peer()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.released = true;
+        wake(state);
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(limits: Limits, peer_limits: PeerLimits, caller: Arc<Caller>, log: slog::Logger) -> Arc<Shared> {
+        let in_flight = InFlight::new(limits.in_flight.min(peer_limits.in_flight));
+        let state = State {
+            out: Vec::new(),
+            taken: 0,
+            written: 0,
+            task: None,
+            in_flight,
+            answered: 0,
+            answered_bytes: 0,
+            admitted: 0,
+            hang_up: false,
+            draining: None,
+            released: false,
+            closed: None,
+        };
+        let verbose = log.is_enabled(slog::Level::Debug);
+        Arc::new(Shared { state: Mutex::new(state), limits, peer_limits, caller, log, verbose })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What decoding one message of the peer may cost.
+    pub(crate) fn budget(&self) -> Budget {
+        Budget { depth: self.limits.max_depth, elements: self.limits.max_elements, ..Budget::default() }
+    }
+
+    /// Appends to the outgoing buffer, unless the connection is gone.
+    pub(crate) fn append(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = self.lock();
+        if state.closed.is_none() {
+            write(&mut state.out);
+            wake(state);
+        }
+    }
+
+    /// Tells the peer to finish what it has sent and to send nothing new.
+    pub(crate) fn go_away(&self, reason: &str) {
+        self.append(|out| {
+            let start = out.len();
+            let mut frame = FrameWriter::begin(
+                out,
+                MessageType::GoAway,
+                SerializerId::POSTCARD,
+                Flags::default(),
+                0,
+                CorrelationId::NONE,
+            );
+            if (GoAway { reason: reason.to_owned() }).encode(out).is_err()
+                || frame.finish(out, self.peer_limits.max_message).is_err()
+            {
+                out.truncate(start);
+            }
+        });
+    }
+
+    /// Ends the connection once everything is written.
+    pub(crate) fn hang_up(&self) {
+        let mut state = self.lock();
+        state.hang_up = true;
+        wake(state);
+    }
+
+    /// Whether every call of the peer has been answered, and the answers have left.
+    pub(crate) fn is_answered(&self) -> bool {
+        let state = self.lock();
+        state.closed.is_some()
+            || (state.admitted == state.answered && state.out.is_empty() && state.written == state.taken)
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed.is_some()
+    }
+
+    /// The connection has ended: every caller is told.
+    pub(crate) fn close(&self, problem: &io::Error) {
+        let mut wakers = Vec::new();
+        let mut state = self.lock();
+        if state.closed.is_none() {
+            state.closed = Some(problem.to_string().into());
+            let written = state.written;
+            state.in_flight.lose_all(written, &mut wakers);
+            state.out = Vec::new();
+        }
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Wakes the task when there is something for it to do and it sleeps.
+pub(crate) fn wake(mut state: MutexGuard<'_, State>) {
+    if let Some(task) = state.task.take() {
+        drop(state);
+        task.wake();
+    }
+}

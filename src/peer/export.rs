@@ -1,0 +1,101 @@
+//! The objects of this process that the peer calls over one connection.
+
+use std::sync::{Arc, Weak};
+
+use crate::object::interface::Method;
+use crate::object::local::{LocalDaemon, LocalObject};
+use crate::object::outcome::NotStarted;
+use crate::peer::connection::Shared;
+use crate::peer::lane::Lane;
+use crate::uri::ObjectId;
+use crate::wire::{BindingTable, BoundMethod, Target};
+
+/// Objects that one connection may have open.
+const MAX_EXPORTS: usize = 4096;
+
+/// What the peer has opened. A handle is a place in this table.
+pub(crate) struct Exports {
+    daemon: Option<Weak<dyn LocalDaemon>>,
+    open: Vec<Export>,
+}
+
+/// One object that the peer has opened.
+pub(crate) struct Export {
+    pub(crate) object: Arc<dyn LocalObject>,
+    pub(crate) lane: Arc<Lane>,
+    /// Calls put into its queue, modulo 2^32.
+    pushed: u32,
+}
+
+impl Exports {
+    /// Nothing is open yet; without a daemon nothing ever will be.
+    pub(crate) fn new(daemon: Option<Weak<dyn LocalDaemon>>) -> Exports {
+        Exports { daemon, open: Vec::new() }
+    }
+
+    /// Opens the object that is meant, once.
+    ///
+    /// # Errors
+    /// There is no such object, or too many are open.
+    pub(crate) fn bind(&mut self, target: &Target, shared: &Arc<Shared>) -> Result<usize, NotStarted> {
+        if let Target::Id(id) = target
+            && let Some(at) = self.open.iter().position(|export| **export.object.id() == **id)
+        {
+            return Ok(at);
+        }
+        let object = self.daemon.as_ref().and_then(Weak::upgrade).and_then(|daemon| daemon.find(target));
+        let object = object.ok_or_else(|| missing(target))?;
+        if let Some(at) = self.open.iter().position(|export| export.object.id() == object.id()) {
+            return Ok(at);
+        }
+        if self.open.len() >= MAX_EXPORTS {
+            return Err(NotStarted::Busy { what: "the connection's table of objects".to_owned(), retry_after_ms: 1000 });
+        }
+        let lane = Arc::new(Lane::new(Arc::clone(shared), Arc::clone(object.label())));
+        self.open.push(Export { object, lane, pushed: 0 });
+        Ok(self.open.len() - 1)
+    }
+
+    pub(crate) fn at(&mut self, handle: usize) -> Option<&mut Export> {
+        self.open.get_mut(handle)
+    }
+}
+
+impl Export {
+    /// The answer to "what can I call there".
+    pub(crate) fn table(&self, handle: usize) -> BindingTable {
+        let bound = |method: &Method| BoundMethod {
+            name: method.name.to_owned(),
+            flags: method.flags.bits(),
+            fingerprint: method.fingerprint(),
+        };
+        BindingTable {
+            handle: handle as u32,
+            object: self.object.id().to_string(),
+            methods: self.object.methods().iter().map(bound).collect(),
+        }
+    }
+
+    /// Takes a place in the object's queue; this connection may hold at most half of them.
+    ///
+    /// # Errors
+    /// It holds half.
+    pub(crate) fn admit(&mut self) -> Result<(), NotStarted> {
+        let waiting = self.pushed.wrapping_sub(self.lane.left()) as usize;
+        if waiting >= (self.object.capacity() / 2).max(1) {
+            let what = format!("this connection's half of the mailbox of {}", self.object.label());
+            return Err(NotStarted::Busy { what, retry_after_ms: 10 });
+        }
+        self.pushed = self.pushed.wrapping_add(1);
+        Ok(())
+    }
+}
+
+/// Ids that nobody chose die with their daemon, so one that is not known is a reference to an earlier one.
+fn missing(target: &Target) -> NotStarted {
+    match target {
+        Target::Id(id) if ObjectId::is_generated(id) => NotStarted::StaleReference { object: id.clone() },
+        Target::Id(object) | Target::Name(object) => NotStarted::NoSuchObject { object: object.clone() },
+        Target::None => NotStarted::NoSuchObject { object: String::new() },
+    }
+}

@@ -1,0 +1,368 @@
+//! How a connection begins: CONNECT and what answers it. "Connected" means that the other end has said so.
+
+use std::io;
+use std::sync::{Arc, Weak};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
+
+use crate::codec::budget::Budget;
+use crate::codec::call::{NamedAccept, NamedConnect};
+use crate::codec::fault::Fault;
+use crate::object::context::Caller;
+use crate::object::interface::MethodFlags;
+use crate::object::local::LocalDaemon;
+use crate::object::outcome::{Failure, NotStarted};
+use crate::peer::connection::{Connection, Shared};
+use crate::peer::driver::Driver;
+use crate::peer::in_flight::Ending;
+use crate::transport::Stream;
+use crate::transport::stream::Detached;
+use crate::wire::handshake::HANDSHAKE_VERSION;
+use crate::wire::{
+    Bind, BindingTable, CorrelationId, Features, Flags, Frame, FrameWriter, Hello, Limits, MessageType, PeerLimits,
+    SerializerId, Target, Welcome,
+};
+
+/// What a peer that does not speak postcard is taken to accept.
+const FOREIGN: PeerLimits = PeerLimits { max_message: 64 * 1024 * 1024, in_flight: 1024 };
+/// The time of its calls, which carry none, milliseconds.
+const FOREIGN_TIMEOUT_MS: u32 = 30_000;
+
+/// A connection that a client opened.
+pub struct Opened {
+    /// Calls go out over it.
+    pub connection: Connection,
+    /// The object that was asked for, if the daemon has it.
+    pub table: Option<BindingTable>,
+}
+
+/// Opens a connection over `stream`, for `target`; its task runs on the runtime of this thread.
+///
+/// # Errors
+/// The other end does not let us in, or is not a daemon.
+pub async fn connect(
+    mut stream: Stream,
+    limits: Limits,
+    session: u128,
+    timeout_ms: u32,
+    target: &Target,
+    log: slog::Logger,
+) -> Result<Opened, NotStarted> {
+    let peer = stream.peer().to_owned();
+    let fail = |problem: String| NotStarted::Unreachable { uri: peer.clone(), problem };
+    let hello = Hello {
+        version: HANDSHAKE_VERSION,
+        target: target.clone(),
+        features: Features::OURS,
+        session,
+        timeout_ms,
+        limits: PeerLimits { max_message: limits.max_message, in_flight: limits.in_flight },
+    };
+    let mut out = Vec::new();
+    let frame = begin(&mut out, MessageType::Connect, SerializerId::POSTCARD, 0);
+    hello.encode(&mut out).map_err(|problem| fail(problem.to_string()))?;
+    frame.finish(&mut out, limits.max_handshake).map_err(|problem| fail(problem.to_string()))?;
+    stream.write_all(&out).await.map_err(|problem| fail(problem.to_string()))?;
+    let mut input = BytesMut::new();
+    // What a daemon offers may be long; it was we who called it.
+    let answer = read_frame(&mut stream, &mut input, limits.max_message).await.map_err(|problem| fail(problem.to_string()))?;
+    let welcome = match answer.header.kind {
+        MessageType::ConnectOk if answer.header.serializer == SerializerId::POSTCARD => {
+            Welcome::decode(&answer.payload).map_err(|problem| fail(problem.to_string()))?
+        }
+        MessageType::ConnectFail => return Err(fail(format!("connection rejected: {}", reason(&answer)))),
+        kind => return Err(fail(format!("it answers {kind:?} where CONNECTOK belongs; is it a Pyroxene daemon?"))),
+    };
+    let caller = Arc::new(Caller { address: peer, session: welcome.incarnation });
+    let shared = Shared::new(limits, welcome.limits, caller, log);
+    let driver = Driver::new(stream, Arc::clone(&shared), input, Duration::from_millis(timeout_ms.into()), None);
+    tokio::spawn(driver.run());
+    Ok(Opened { connection: Connection::new(shared), table: welcome.binding })
+}
+
+/// Opens a further object on a connection.
+///
+/// # Errors
+/// The daemon has no such object, or the connection has ended.
+pub async fn bind(connection: &Connection, target: &Target, timeout_ms: u32) -> Result<BindingTable, NotStarted> {
+    let fail = |problem: String| NotStarted::Unreachable { uri: connection.peer().to_owned(), problem };
+    let deadline = Instant::now() + Duration::from_millis(timeout_ms.into());
+    let mut place = None;
+    let ending = std::future::poll_fn(|cx| {
+        let seq = match place {
+            Some(seq) => seq,
+            None => {
+                let started = connection.start(deadline, cx.waker(), |out, seq| {
+                    let frame = begin(out, MessageType::Bind, SerializerId::POSTCARD, seq);
+                    match (Bind { target: target.clone() }).encode(out) {
+                        Ok(()) => frame.finish(out, connection.max_message()).map_err(|e| e.to_string()),
+                        Err(problem) => {
+                            frame.abandon(out);
+                            Err(problem.to_string())
+                        }
+                    }
+                });
+                match started {
+                    Ok(seq) => *place.insert(seq),
+                    Err(problem) => return Poll::Ready(Err(fail(problem.to_string()))),
+                }
+            }
+        };
+        match connection.poll(seq, cx.waker()) {
+            Some(ending) => Poll::Ready(Ok(ending)),
+            None => Poll::Pending,
+        }
+    })
+    .await?;
+    match ending {
+        Ending::Reply(frame) if frame.header.flags.contains(Flags::EXCEPTION) => {
+            let fault = Fault::decode(frame.header.serializer, &frame.payload, &Budget::default());
+            match fault.map_err(|e| e.to_string()).map(|fault| Failure::from_fault(fault, &Budget::default())) {
+                Ok(Ok(Failure::NotStarted(why))) => Err(why),
+                Ok(Ok(failure)) => Err(fail(format!("{failure:?}"))),
+                Ok(Err(fault)) => Err(fail(fault.to_string())),
+                Err(problem) => Err(fail(problem)),
+            }
+        }
+        Ending::Reply(frame) => BindingTable::decode(&frame.payload).map_err(|problem| fail(problem.to_string())),
+        Ending::OutOfTime => Err(fail(format!("no answer within {timeout_ms} ms"))),
+        Ending::Lost { .. } => Err(fail(connection.problem())),
+    }
+}
+
+/// A client that has said what it wants.
+pub struct Greeting {
+    stream: Stream,
+    request: Request,
+}
+
+/// The same on its way to another thread.
+pub struct DetachedGreeting {
+    stream: Detached,
+    request: Request,
+}
+
+struct Request {
+    /// Received behind the CONNECT frame.
+    input: BytesMut,
+    seq: u16,
+    serializer: SerializerId,
+    correlation: CorrelationId,
+    hello: Hello,
+}
+
+/// Hears what a client wants.
+///
+/// # Errors
+/// It does not say it in time, or not in this protocol; it has been told so if it can understand that.
+pub async fn accept(mut stream: Stream, limits: &Limits) -> io::Result<Greeting> {
+    let limit = Duration::from_millis(limits.handshake_ms.into());
+    let mut input = BytesMut::new();
+    let heard = tokio::time::timeout(limit, read_frame(&mut stream, &mut input, limits.max_handshake)).await;
+    let request = match heard {
+        Ok(Ok(frame)) => request(&frame, input),
+        Ok(Err(problem)) => Err(problem),
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no handshake within {} ms", limits.handshake_ms))),
+    };
+    match request {
+        Ok(request) => Ok(Greeting { stream, request }),
+        Err(problem) => {
+            refuse(stream, &problem.to_string()).await;
+            Err(problem)
+        }
+    }
+}
+
+fn request(frame: &Frame, input: BytesMut) -> io::Result<Request> {
+    let header = frame.header;
+    if header.kind != MessageType::Connect {
+        return Err(invalid(&format!("invalid msg type {} received (expected: 1)", header.kind as u8)));
+    }
+    let hello = if header.serializer == SerializerId::POSTCARD {
+        Hello::decode(&frame.payload).map_err(|problem| invalid(&problem.to_string()))?
+    } else {
+        let connect = NamedConnect::decode(header.serializer, &frame.payload, &Budget::default());
+        let connect = connect.map_err(|problem| invalid(&problem.to_string()))?;
+        Hello {
+            version: HANDSHAKE_VERSION,
+            target: Target::Id(connect.object),
+            features: Features::default(),
+            session: 0,
+            timeout_ms: FOREIGN_TIMEOUT_MS,
+            limits: FOREIGN,
+        }
+    };
+    Ok(Request { input, seq: header.seq, serializer: header.serializer, correlation: header.correlation, hello })
+}
+
+/// Tells a client that it is not let in, and why.
+pub async fn refuse(mut stream: Stream, reason: &str) {
+    let mut out = Vec::new();
+    // Before anything is known of the client, Pyro answers in marshal.
+    let frame = begin(&mut out, MessageType::ConnectFail, SerializerId::MARSHAL, 0);
+    marshal_text(reason, &mut out);
+    if frame.finish(&mut out, u32::MAX).is_ok() {
+        // A client that does not take it has gone anyway.
+        let _ = tokio::time::timeout(Duration::from_secs(1), async {
+            stream.write_all(&out).await?;
+            stream.shutdown().await
+        })
+        .await;
+    }
+}
+
+impl Greeting {
+    /// The object it wants.
+    pub fn target(&self) -> &Target {
+        &self.request.hello.target
+    }
+
+    /// Takes it off this thread.
+    ///
+    /// # Errors
+    /// The system refuses to.
+    pub fn detach(self) -> io::Result<DetachedGreeting> {
+        Ok(DetachedGreeting { stream: self.stream.detach()?, request: self.request })
+    }
+}
+
+impl DetachedGreeting {
+    /// Lets the client in, on this thread; the returned task is still to be spawned here.
+    ///
+    /// # Errors
+    /// The system refuses to, or the object has too many methods to say.
+    pub(crate) fn serve(
+        self,
+        daemon: Weak<dyn LocalDaemon>,
+        limits: &Limits,
+        incarnation: u128,
+        log: &slog::Logger,
+    ) -> io::Result<(Arc<Shared>, Driver)> {
+        let Request { input, seq, serializer, correlation, hello } = self.request;
+        let stream = self.stream.attach()?;
+        let caller = Arc::new(Caller { address: stream.peer().to_owned(), session: hello.session });
+        let shared = Shared::new(limits.clone(), hello.limits, caller, log.clone());
+        let timeout = Duration::from_millis(hello.timeout_ms.into());
+        let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, Some(daemon));
+        let bound = driver.exports().bind(&hello.target, &shared);
+        let handle = bound.as_ref().ok().copied();
+        let table = handle.and_then(|handle| driver.exports().at(handle).map(|export| export.table(handle)));
+        let mut out = Vec::new();
+        let written = if serializer == SerializerId::POSTCARD {
+            let welcome = Welcome {
+                version: HANDSHAKE_VERSION,
+                features: Features::OURS,
+                limits: PeerLimits { max_message: limits.max_message, in_flight: limits.in_flight },
+                incarnation,
+                binding: table,
+            };
+            let frame = FrameWriter::begin(&mut out, MessageType::ConnectOk, serializer, Flags::default(), seq, correlation);
+            welcome.encode(&mut out).map_err(|e| e.to_string()).and_then(|()| finish(frame, &mut out))
+        } else {
+            foreign_answer(bound.err(), table, serializer, seq, correlation, &mut out)
+        };
+        written.map_err(|problem| invalid(&problem))?;
+        shared.append(|buffer| buffer.extend_from_slice(&out));
+        Ok((shared, driver))
+    }
+}
+
+/// The answer to a client that knows objects and methods by name only.
+fn foreign_answer(
+    refusal: Option<NotStarted>,
+    table: Option<BindingTable>,
+    serializer: SerializerId,
+    seq: u16,
+    correlation: CorrelationId,
+    out: &mut Vec<u8>,
+) -> Result<(), String> {
+    let kind = if refusal.is_some() { MessageType::ConnectFail } else { MessageType::ConnectOk };
+    let frame = FrameWriter::begin(out, kind, serializer, Flags::default(), seq, correlation);
+    let methods = table.map(|table| table.methods).unwrap_or_default();
+    let names = |oneway: bool| {
+        let named = methods.iter().filter(|method| !oneway || MethodFlags::from_bits(method.flags).contains(MethodFlags::ONEWAY));
+        named.map(|method| method.name.clone()).collect()
+    };
+    let written = match refusal {
+        Some(why) => crate::codec::encode(serializer, &why.to_string(), out),
+        None => NamedAccept { methods: names(false), oneway: names(true) }.encode(serializer, out),
+    };
+    written.map_err(|problem| problem.to_string()).and_then(|()| finish(frame, out))
+}
+
+fn begin(out: &mut Vec<u8>, kind: MessageType, serializer: SerializerId, seq: u16) -> FrameWriter {
+    FrameWriter::begin(out, kind, serializer, Flags::default(), seq, CorrelationId::NONE)
+}
+
+fn finish(frame: FrameWriter, out: &mut Vec<u8>) -> Result<(), String> {
+    frame.finish(out, u32::MAX).map_err(|problem| problem.to_string())
+}
+
+async fn read_frame(stream: &mut Stream, input: &mut BytesMut, limit: u32) -> io::Result<Frame> {
+    loop {
+        match Frame::decode(input, limit) {
+            Ok(Some(frame)) => return Ok(frame),
+            Ok(None) => {}
+            Err(problem) => return Err(invalid(&problem.to_string())),
+        }
+        input.reserve(512);
+        if stream.read_buf(input).await? == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the other end closed it during the handshake"));
+        }
+    }
+}
+
+/// What a CONNECTFAIL says, in whatever it says it.
+fn reason(frame: &Frame) -> String {
+    let text = match frame.header.serializer {
+        SerializerId::MARSHAL => marshal_read(&frame.payload),
+        id => crate::codec::decode::<String>(id, &frame.payload, &Budget::default()).ok(),
+    };
+    text.unwrap_or_else(|| "it does not say why".to_owned())
+}
+
+/// Text as Python's marshal writes it: short ASCII, or UTF-8 with a length.
+fn marshal_text(text: &str, out: &mut Vec<u8>) {
+    match u8::try_from(text.len()) {
+        Ok(len) if text.is_ascii() => out.extend_from_slice(&[0xfa, len]),
+        _ => {
+            out.push(b'u');
+            out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        }
+    }
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn marshal_read(bytes: &[u8]) -> Option<String> {
+    let text = match bytes {
+        [0xfa | b'z' | 0xda | b'Z', len, text @ ..] => text.get(..usize::from(*len))?,
+        [b'u', a, b, c, d, text @ ..] => text.get(..u32::from_le_bytes([*a, *b, *c, *d]) as usize)?,
+        _ => return None,
+    };
+    String::from_utf8(text.to_vec()).ok()
+}
+
+fn invalid(problem: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, problem.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_the_bytes_that_pyro_sends() {
+        let mut out = Vec::new();
+        marshal_text("no free workers", &mut out);
+        assert_eq!(&out[..2], &[0xfa, 15]);
+        assert_eq!(marshal_read(&out).as_deref(), Some("no free workers"));
+        let long = "ü".repeat(200);
+        out.clear();
+        marshal_text(&long, &mut out);
+        assert_eq!(marshal_read(&out), Some(long));
+    }
+}

@@ -1,0 +1,59 @@
+//! The way back for the replies of one object on one connection.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::codec::budget::Budget;
+use crate::object::context::Caller;
+use crate::object::reply::ReplySink;
+use crate::peer::connection::{Shared, wake};
+
+/// Where replies of one object go, and how many calls of this connection have left that object's queue.
+pub(crate) struct Lane {
+    shared: Arc<Shared>,
+    object: Arc<str>,
+    left: AtomicU32,
+}
+
+impl Lane {
+    pub(crate) fn new(shared: Arc<Shared>, object: Arc<str>) -> Lane {
+        Lane { shared, object, left: AtomicU32::new(0) }
+    }
+
+    /// Calls that have left the queue, modulo 2^32.
+    pub(crate) fn left(&self) -> u32 {
+        self.left.load(Ordering::Relaxed)
+    }
+}
+
+impl ReplySink for Lane {
+    fn answer(&self, size: usize, write: &mut dyn FnMut(&mut Vec<u8>)) {
+        let mut state = self.shared.lock();
+        state.answered += 1;
+        state.answered_bytes += size as u64;
+        if state.closed.is_none() {
+            write(&mut state.out);
+        }
+        wake(state);
+    }
+
+    fn started(&self) {
+        self.left.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn max_message(&self) -> u32 {
+        self.shared.peer_limits.max_message
+    }
+
+    fn budget(&self) -> Budget {
+        self.shared.budget()
+    }
+
+    fn caller(&self) -> &Arc<Caller> {
+        &self.shared.caller
+    }
+
+    fn object(&self) -> &str {
+        &self.object
+    }
+}

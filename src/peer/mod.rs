@@ -1,0 +1,12 @@
+//! One connection, both directions: calls out and the table of those in flight, invocations in and the objects they are for.
+//! Roles switch all the time, so both ends are the same thing.
+//!
+//! - May use: `transport`, `object`, `codec`, `wire`, `uri`.
+//! - Must never know: who stands above it, actix.
+
+pub mod connection;
+pub mod driver;
+pub mod export;
+pub mod handshake;
+pub mod in_flight;
+pub mod lane;

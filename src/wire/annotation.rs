@@ -1,0 +1,73 @@
+//! Optional facts beside a payload: four letters, a length, bytes. Any serializer can carry them, and Pyro 5 ignores those it does not know.
+
+use bytes::Bytes;
+
+use crate::wire::error::FrameError;
+
+/// The four letters of an annotation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct AnnotationId(pub [u8; 4]);
+
+impl AnnotationId {
+    /// The time a call has left, milliseconds, u32 big-endian.
+    pub const DEADLINE: AnnotationId = AnnotationId(*b"DLIN");
+    /// The objects that wait for each other, to notice a deadlock.
+    pub const CHAIN: AnnotationId = AnnotationId(*b"CHAI");
+    /// The key of a call that must run once.
+    pub const ONCE: AnnotationId = AnnotationId(*b"ONCE");
+    /// W3C `traceparent`.
+    pub const TRACE: AnnotationId = AnnotationId(*b"TRAC");
+    /// Pyro 5's id of a stream of items.
+    pub const STREAM: AnnotationId = AnnotationId(*b"STRM");
+}
+
+/// The annotations of one frame; their lengths add up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Annotations(Bytes);
+
+impl Annotations {
+    /// Checks that the chunks fill the bytes exactly.
+    pub(crate) fn check(bytes: Bytes) -> Result<Annotations, FrameError> {
+        let bad = |problem| Err(FrameError::BadAnnotations { problem });
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let Some((head, tail)) = rest.split_first_chunk::<8>() else { return bad("a chunk ends within its header") };
+            let len = u32::from_be_bytes([head[4], head[5], head[6], head[7]]) as usize;
+            match tail.get(len..) {
+                Some(next) => rest = next,
+                None => return bad("a chunk is longer than all of them"),
+            }
+        }
+        Ok(Annotations(bytes))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each with its letters.
+    pub fn iter(&self) -> impl Iterator<Item = (AnnotationId, &[u8])> {
+        let mut rest = &self.0[..];
+        std::iter::from_fn(move || {
+            let (head, tail) = rest.split_first_chunk::<8>()?;
+            let len = u32::from_be_bytes([head[4], head[5], head[6], head[7]]) as usize;
+            let value = tail.get(..len)?;
+            rest = &tail[len..];
+            Some((AnnotationId([head[0], head[1], head[2], head[3]]), value))
+        })
+    }
+
+    /// The first with these letters.
+    pub fn find(&self, id: AnnotationId) -> Option<&[u8]> {
+        self.iter().find(|(found, _)| *found == id).map(|(_, value)| value)
+    }
+
+    /// The time the call has left, milliseconds.
+    pub fn deadline_ms(&self) -> Option<u32> {
+        if self.is_empty() {
+            return None;
+        }
+        Some(u32::from_be_bytes(self.find(AnnotationId::DEADLINE)?.try_into().ok()?))
+    }
+}

@@ -1,0 +1,193 @@
+//! What two Pyroxene peers tell each other: at the beginning, when a further object is opened, and at the end.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::wire::error::PayloadError;
+
+/// Methods that a binding may list.
+const MAX_METHODS: usize = 4_096;
+/// Bytes of a name in any of these messages.
+const MAX_TEXT: usize = 1_024;
+
+/// Optional parts of the protocol that a peer speaks. A bit that the other side does not know changes nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Features(pub u64);
+
+impl Features {
+    /// BIND and BOUND.
+    pub const BIND: Features = Features(1);
+    /// GOAWAY.
+    pub const GO_AWAY: Features = Features(2);
+
+    /// What this version speaks.
+    pub const OURS: Features = Features(Features::BIND.0 | Features::GO_AWAY.0);
+
+    /// Whether all of `other` is spoken.
+    pub const fn contains(self, other: Features) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// Which object is meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// None: only the connection.
+    None,
+    /// The one with this id.
+    Id(String),
+    /// The one that the daemon was given under this name.
+    Name(String),
+}
+
+/// What a peer takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerLimits {
+    /// Bytes of one frame.
+    pub max_message: u32,
+    /// Calls in flight on the connection.
+    pub in_flight: u16,
+}
+
+/// CONNECT: what the client wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The version of these messages.
+    pub version: u16,
+    /// The object it will mostly call; the connection goes to that object's thread.
+    pub target: Target,
+    /// What it speaks.
+    pub features: Features,
+    /// Who it is, over all its connections.
+    pub session: u128,
+    /// The time of calls that carry none, milliseconds.
+    pub timeout_ms: u32,
+    /// What it takes.
+    pub limits: PeerLimits,
+}
+
+/// CONNECTOK: what the daemon offers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The version of these messages.
+    pub version: u16,
+    /// What it speaks.
+    pub features: Features,
+    /// What it takes.
+    pub limits: PeerLimits,
+    /// Which start of the daemon this is.
+    pub incarnation: u128,
+    /// The object that was meant; `None` when there is none.
+    pub binding: Option<BindingTable>,
+}
+
+/// The answer to "what can I call there".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BindingTable {
+    /// What calls name the object by on this connection.
+    pub handle: u32,
+    /// Its id.
+    pub object: String,
+    /// Its methods; calls name one by its place.
+    pub methods: Vec<BoundMethod>,
+}
+
+/// One method of a [`BindingTable`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoundMethod {
+    /// Its name.
+    pub name: String,
+    /// What callers may assume about it.
+    pub flags: u8,
+    /// Of its signature; peers that have different ones send named fields.
+    pub fingerprint: u64,
+}
+
+/// BIND: opens a further object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bind {
+    /// Which.
+    pub target: Target,
+}
+
+/// GOAWAY: the sender takes no new calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoAway {
+    /// Why.
+    pub reason: String,
+}
+
+/// The version of the messages in this file.
+pub const HANDSHAKE_VERSION: u16 = 1;
+
+impl Target {
+    fn is_short(&self) -> bool {
+        match self {
+            Target::None => true,
+            Target::Id(text) | Target::Name(text) => text.len() <= MAX_TEXT,
+        }
+    }
+}
+
+impl BindingTable {
+    fn is_short(&self) -> bool {
+        self.object.len() <= MAX_TEXT
+            && self.methods.len() <= MAX_METHODS
+            && self.methods.iter().all(|method| method.name.len() <= MAX_TEXT)
+    }
+}
+
+macro_rules! payload {
+    ($($name:ident $what:literal $check:expr;)*) => {$(
+        impl $name {
+            /// Appends the message.
+            ///
+            /// # Errors
+            /// A name in it is too long.
+            pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), PayloadError> {
+                write($what, self, $check, out)
+            }
+
+            /// Reads the message, which fills `payload`.
+            ///
+            /// # Errors
+            /// It does not, or a name in it is too long.
+            pub fn decode(payload: &[u8]) -> Result<Self, PayloadError> {
+                read($what, payload, $check)
+            }
+        }
+    )*};
+}
+
+payload! {
+    Hello "CONNECT" |hello: &Hello| hello.target.is_short();
+    Welcome "CONNECTOK" |welcome: &Welcome| welcome.binding.as_ref().is_none_or(BindingTable::is_short);
+    Bind "BIND" |bind: &Bind| bind.target.is_short();
+    BindingTable "BOUND" BindingTable::is_short;
+    GoAway "GOAWAY" |away: &GoAway| away.reason.len() <= MAX_TEXT;
+}
+
+fn write<T: Serialize>(
+    what: &'static str,
+    value: &T,
+    short: impl Fn(&T) -> bool,
+    out: &mut Vec<u8>,
+) -> Result<(), PayloadError> {
+    let fail = |problem: &str| PayloadError { what, verb: "written", problem: problem.to_owned() };
+    if !short(value) {
+        return Err(fail("a name in it is too long, or there are too many"));
+    }
+    let bytes = postcard::to_stdvec(value).map_err(|error| fail(&error.to_string()))?;
+    out.extend_from_slice(&bytes);
+    Ok(())
+}
+
+/// These messages are flat, and postcard takes memory only for what has come, so that reading one costs no more than its bytes.
+fn read<T: DeserializeOwned>(what: &'static str, payload: &[u8], short: impl Fn(&T) -> bool) -> Result<T, PayloadError> {
+    let fail = |problem: &str| PayloadError { what, verb: "read", problem: problem.to_owned() };
+    let (value, rest) = postcard::take_from_bytes::<T>(payload).map_err(|error| fail(&error.to_string()))?;
+    if !rest.is_empty() {
+        return Err(fail("bytes follow it"));
+    }
+    if short(&value) { Ok(value) } else { Err(fail("a name in it is too long, or there are too many")) }
+}

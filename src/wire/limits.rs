@@ -1,0 +1,65 @@
+//! What a peer may send and hold. Every length is compared with one of these before memory is taken for it.
+
+/// Limits of one daemon or client. All are configurable; the defaults are what the comments say they are for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one frame without its header. More than that is for streams.
+    pub max_message: u32,
+    /// Bytes of a frame before the handshake is done: a stranger gets no more.
+    pub max_handshake: u32,
+    /// Nesting of a value: decoding recurses, and stacks are finite.
+    pub max_depth: u16,
+    /// Elements of a value, empty ones too: five bytes may claim four thousand million units.
+    pub max_elements: u32,
+    /// Calls that wait for a reply on one connection, each way.
+    pub in_flight: u16,
+    /// Bytes of the calls that a peer has in flight on one connection.
+    pub in_flight_bytes: u32,
+    /// Connections of one daemon.
+    pub connections: u32,
+    /// The time a handshake has, milliseconds.
+    pub handshake_ms: u32,
+    /// The time a begun frame has to come to its end, milliseconds.
+    pub frame_ms: u32,
+    /// Bytes that wait for a peer to read them; beyond that it is not read either.
+    pub out_buffer: u32,
+    /// How long a peer may take nothing of what waits for it, milliseconds.
+    pub write_ms: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            max_message: 16 * 1024 * 1024,
+            max_handshake: 4 * 1024,
+            max_depth: 64,
+            max_elements: 1024 * 1024,
+            in_flight: 1024,
+            in_flight_bytes: 64 * 1024 * 1024,
+            connections: 10_000,
+            handshake_ms: 5_000,
+            frame_ms: 30_000,
+            out_buffer: 8 * 1024 * 1024,
+            write_ms: 10_000,
+        }
+    }
+}
+
+impl Limits {
+    /// Each limit: its name, its value, its unit.
+    pub fn table(&self) -> [(&'static str, u64, &'static str); 11] {
+        [
+            ("max_message", self.max_message.into(), "bytes"),
+            ("max_handshake", self.max_handshake.into(), "bytes"),
+            ("max_depth", self.max_depth.into(), "levels"),
+            ("max_elements", self.max_elements.into(), "elements"),
+            ("in_flight", self.in_flight.into(), "calls"),
+            ("in_flight_bytes", self.in_flight_bytes.into(), "bytes"),
+            ("connections", self.connections.into(), "connections"),
+            ("handshake_ms", self.handshake_ms.into(), "ms"),
+            ("frame_ms", self.frame_ms.into(), "ms"),
+            ("out_buffer", self.out_buffer.into(), "bytes"),
+            ("write_ms", self.write_ms.into(), "ms"),
+        ]
+    }
+}

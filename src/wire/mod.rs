@@ -1,0 +1,19 @@
+//! Bytes to frames and back.
+//!
+//! - Pure: bytes go in, frames come out. May use: bytes, serde, postcard.
+//! - Must never know: sockets, clocks, tokio, actix.
+
+pub mod annotation;
+pub mod discovery;
+pub mod error;
+pub mod frame;
+pub mod handshake;
+pub mod header;
+pub mod limits;
+
+pub use annotation::{AnnotationId, Annotations};
+pub use error::{FrameError, PayloadError};
+pub use frame::{Frame, FrameWriter};
+pub use handshake::{Bind, BindingTable, BoundMethod, Features, GoAway, Hello, PeerLimits, Target, Welcome};
+pub use header::{CorrelationId, Flags, HEADER_LEN, Header, MessageType, SerializerId, VERSION};
+pub use limits::Limits;
