@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
-use syn::spanned::Spanned;
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
 use syn::{Data, DeriveInput, Field, Type, parse2};
 
 use crate::mistakes::Mistakes;
 use crate::names::text;
 use crate::options::{Options, Place};
+use crate::places::{located, place};
 
 /// Expands the derive.
 pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
@@ -64,10 +64,12 @@ fn interface(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> Tok
     let (generics, arguments, clause) = input.generics.split_for_impl();
     let methods = messages.iter().map(|message| {
         let span = place(message);
+        let krate = located(krate, span);
         quote_spanned!(span=> #krate::__private::Method::of::<#message>())
     });
     let accepts = messages.iter().enumerate().map(|(index, message)| {
         let span = place(message);
+        let krate = located(krate, span);
         quote_spanned! {span=>
             #[automatically_derived]
             impl #generics #krate::__private::Accepts<#message> for #ident #arguments #clause {
@@ -91,6 +93,7 @@ fn object(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> TokenS
     let private = quote!(#krate::__private);
     let arms = messages.iter().enumerate().map(|(index, message)| {
         let span = place(message);
+        let private = located(&private, span);
         let handler = quote_spanned!(span=> <Self as #private::actix::Handler<#message>>);
         quote_spanned! {span=>
             #index => {
@@ -148,11 +151,6 @@ fn unique_names(input: &DeriveInput, krate: &TokenStream) -> Option<TokenStream>
             const _: () = #krate::__private::assert_unique_names(<#ident as #krate::__private::Interface>::METHODS);
         }
     })
-}
-
-/// Where the user wrote the tokens, for errors; still code of the macro, for lints.
-fn place(tokens: &impl ToTokens) -> Span {
-    tokens.span().resolved_at(Span::mixed_site())
 }
 
 #[cfg(test)]

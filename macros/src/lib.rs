@@ -19,6 +19,7 @@ mod model;
 mod names;
 mod object_side;
 mod options;
+mod places;
 mod proxy_side;
 mod remote;
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Where the object lives: from a call to the method.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 use syn::Path;
 
 use crate::model::{Method, Object};
+use crate::places::{located, place};
 
 /// The methods of an object or a shared trait, for those who call and those who serve.
 pub(crate) fn interface(object: &Object) -> TokenStream {
@@ -73,30 +74,33 @@ pub(crate) fn shared(object: &Object, path: &Ident) -> TokenStream {
 /// An object with the methods of a shared trait. The trait is all that is known here, so what it accepts is asked of it.
 pub(crate) fn implemented(krate: &TokenStream, this: &Ident, path: &Path) -> TokenStream {
     let name = this.to_string();
+    let place = place(path);
+    let private = located(&quote!(#krate::__private), place);
+    let shared = quote_spanned!(place=> dyn #path);
     let remote_object = remote_object(krate, &quote!(#this));
-    quote! {
+    quote_spanned! {place=>
         #[automatically_derived]
-        impl #krate::__private::Interface for #this {
+        impl #private::Interface for #this {
             const NAME: &'static str = #name;
-            const METHODS: &'static [#krate::__private::Method] = <dyn #path as #krate::__private::Interface>::METHODS;
+            const METHODS: &'static [#private::Method] = <#shared as #private::Interface>::METHODS;
         }
 
         #[automatically_derived]
-        impl<__Message: #krate::__private::RemoteMessage> #krate::__private::Accepts<__Message> for #this
+        impl<__Message: #private::RemoteMessage> #private::Accepts<__Message> for #this
         where
-            dyn #path: #krate::__private::Accepts<__Message>,
+            #shared: #private::Accepts<__Message>,
         {
-            const INDEX: usize = <dyn #path as #krate::__private::Accepts<__Message>>::INDEX;
+            const INDEX: usize = <#shared as #private::Accepts<__Message>>::INDEX;
         }
 
         #[automatically_derived]
-        impl #krate::__private::Hosted for #this {
+        impl #private::Hosted for #this {
             fn dispatch(
-                host: &mut #krate::__private::Host<Self>,
-                invocation: #krate::__private::Invocation,
-                ctx: &mut #krate::__private::actix::Context<#krate::__private::Host<Self>>,
+                host: &mut #private::Host<Self>,
+                invocation: #private::Invocation,
+                ctx: &mut #private::actix::Context<#private::Host<Self>>,
             ) {
-                <dyn #path as #krate::__private::SharedBy<Self>>::dispatch(host, invocation, ctx);
+                <#shared as #private::SharedBy<Self>>::dispatch(host, invocation, ctx);
             }
         }
         #remote_object
