@@ -1,0 +1,192 @@
+//! What a method must be like to be called from another process, and what to write where it is not.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::{Attribute, FnArg, Pat, PatType, Receiver, ReturnType, Signature, Type, parse_quote, parse2};
+
+use crate::mistakes::Mistakes;
+use crate::model::{Argument, Flags, Method, Returns, bare};
+use crate::names::{text, without_self};
+use crate::options::{Options, Place};
+
+/// Names that the proxy has functions of its own for.
+const OF_THE_PROXY: [&str; 2] = ["connect", "proxy"];
+
+/// The method that a signature describes. `this` is what `Self` stands for, if it stands for one type.
+pub(crate) fn method(
+    signature: &Signature,
+    attrs: &[Attribute],
+    this: Option<&TokenStream>,
+    mistakes: &mut Mistakes,
+) -> Method {
+    let options = Options::read(attrs, Place::METHOD, mistakes);
+    name(signature, mistakes);
+    conditions(attrs, mistakes);
+    qualifiers(signature, mistakes);
+    let changes = signature.receiver().is_some_and(|receiver| changes(receiver, mistakes));
+    let arguments = signature.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(argument) => self::argument(argument, this, mistakes),
+        FnArg::Receiver(_) => None,
+    });
+    let arguments = arguments.collect();
+    let returns = returns(&signature.output, this, mistakes);
+    if options.oneway.is_some() {
+        oneway(&returns, mistakes);
+    }
+    Method {
+        ident: signature.ident.clone(),
+        name: options.name.map_or_else(|| syn::ext::IdentExt::unraw(&signature.ident).to_string(), |name| name.value()),
+        docs: attrs.iter().filter(|attr| is_copied(attr)).cloned().collect(),
+        changes,
+        is_async: signature.asyncness.is_some(),
+        arguments,
+        returns,
+        flags: Flags { idempotent: options.idempotent.is_some(), oneway: options.oneway.is_some() },
+    }
+}
+
+/// Whether the proxy's method has this attribute as well.
+fn is_copied(attr: &Attribute) -> bool {
+    attr.path().is_ident("doc") || attr.path().is_ident("deprecated")
+}
+
+fn name(signature: &Signature, mistakes: &mut Mistakes) {
+    let name = signature.ident.to_string();
+    if OF_THE_PROXY.contains(&name.as_str()) {
+        mistakes.at(
+            &signature.ident,
+            format!(
+                "the proxy has a function `{name}` of its own: give the method another name in Rust; \
+                 `#[remote(name = \"{name}\")]` keeps this one on the wire"
+            ),
+        );
+    }
+}
+
+/// A method that is sometimes there would give client and server different tables.
+fn conditions(attrs: &[Attribute], mistakes: &mut Mistakes) {
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr")) {
+        mistakes
+            .at(attr, "a remote method is always there: put the condition on the whole block, or inside the method");
+    }
+}
+
+fn qualifiers(signature: &Signature, mistakes: &mut Mistakes) {
+    let generics = &signature.generics;
+    if !generics.params.is_empty() {
+        mistakes.at(
+            &generics.params,
+            "a remote method cannot be generic, since its callers are compiled elsewhere: write the concrete types, \
+             one method for each",
+        );
+    }
+    if let Some(clause) = &generics.where_clause {
+        mistakes.at(clause, "a remote method has nothing to constrain: remove the `where` clause");
+    }
+    if let Some(token) = &signature.unsafety {
+        mistakes.at(token, "a caller elsewhere cannot promise what an unsafe method needs: make it safe");
+    }
+    if let Some(abi) = &signature.abi {
+        mistakes.at(abi, "a remote method is called by pyroxene, not through an ABI: remove this");
+    }
+}
+
+fn changes(receiver: &Receiver, mistakes: &mut Mistakes) -> bool {
+    if receiver.reference.is_none() || receiver.colon_token.is_some() {
+        mistakes.at(receiver, "the object stays where it is when it is called: write `&self` or `&mut self`");
+    }
+    receiver.mutability.is_some()
+}
+
+fn argument(argument: &PatType, this: Option<&TokenStream>, mistakes: &mut Mistakes) -> Option<Argument> {
+    conditions(&argument.attrs, mistakes);
+    let ty = owned(&argument.ty, "an argument", this, mistakes);
+    match &*argument.pat {
+        Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
+            Some(Argument { ident: pat.ident.clone(), ty })
+        }
+        pattern => {
+            mistakes
+                .at(pattern, "callers see an argument by its name: write a name here, and take it apart in the body");
+            None
+        }
+    }
+}
+
+fn returns(output: &ReturnType, this: Option<&TokenStream>, mistakes: &mut Mistakes) -> Returns {
+    match output {
+        ReturnType::Default => Returns { output: parse_quote!(()), split: None },
+        ReturnType::Type(_, ty) => Returns::of(owned(ty, "a reply", this, mistakes), mistakes),
+    }
+}
+
+/// Nobody waits for a oneway, so it has nothing to say.
+pub(crate) fn oneway(returns: &Returns, mistakes: &mut Mistakes) {
+    if !returns.is_nothing() {
+        mistakes
+            .at(&returns.output, "nobody waits for a oneway, so nobody would get this: return `()`, or drop `oneway`");
+    }
+}
+
+/// The type as it stands in a message: one that owns what it holds, with `Self` replaced by `this`.
+pub(crate) fn owned(ty: &Type, what: &str, this: Option<&TokenStream>, mistakes: &mut Mistakes) -> Type {
+    if let Some((place, problem)) = unfit(ty.to_token_stream(), this.is_some()) {
+        let instead = match bare(ty) {
+            Type::Reference(_) => format!("write `{}`", owned_form(ty)),
+            _ => problem.instead.to_owned(),
+        };
+        mistakes.at(place, format!("{what} is copied to another process, so {}: {instead}", problem.why));
+    }
+    let Some(this) = this else { return ty.clone() };
+    parse2(without_self(ty.to_token_stream(), this)).unwrap_or_else(|_| ty.clone())
+}
+
+/// Why a type cannot stand in a message.
+struct Problem {
+    why: &'static str,
+    instead: &'static str,
+}
+
+const BORROWED: Problem = Problem { why: "it cannot borrow", instead: "write a type that owns what it holds" };
+const NOT_NAMED: Problem = Problem { why: "its type has to be known there", instead: "name a concrete type" };
+const SELF: Problem =
+    Problem { why: "its type has to be known there", instead: "`Self` is another type in every object; name one" };
+
+/// The first token that cannot stand in a message. `Self` can, if it is one type.
+fn unfit(tokens: TokenStream, self_is_known: bool) -> Option<(TokenStream, Problem)> {
+    let mut rest = tokens.into_iter();
+    while let Some(tree) = rest.next() {
+        let problem = match &tree {
+            TokenTree::Group(group) => match unfit(group.stream(), self_is_known) {
+                Some(found) => return Some(found),
+                None => continue,
+            },
+            TokenTree::Punct(punct) if punct.as_char() == '&' => BORROWED,
+            TokenTree::Punct(punct) if punct.as_char() == '\'' => match rest.next() {
+                Some(TokenTree::Ident(lifetime)) if lifetime == "static" => continue,
+                lifetime => return Some((quote!(#tree #lifetime), BORROWED)),
+            },
+            TokenTree::Ident(ident) if ident == "impl" => NOT_NAMED,
+            TokenTree::Ident(ident) if ident == "Self" && !self_is_known => SELF,
+            _ => continue,
+        };
+        return Some((tree.into(), problem));
+    }
+    None
+}
+
+/// `&str` → `String`, and so on.
+fn owned_form(ty: &Type) -> String {
+    match bare(ty) {
+        Type::Reference(reference) => match &*reference.elem {
+            Type::Slice(slice) => format!("Vec<{}>", owned_form(&slice.elem)),
+            Type::Path(path) if path.path.is_ident("str") => "String".to_owned(),
+            Type::Path(path) if path.path.is_ident("Path") => "PathBuf".to_owned(),
+            other => owned_form(other),
+        },
+        other => text(other),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! `impl RemoteMessage`, and the message of a method.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use syn::{Generics, Ident};
+
+use crate::model::{Flags, Method, Object, Returns};
+use crate::names::{first_paragraph, text};
+
+/// What `impl RemoteMessage` says.
+pub(crate) struct Message<'a> {
+    pub(crate) krate: &'a TokenStream,
+    pub(crate) ident: &'a Ident,
+    pub(crate) generics: &'a Generics,
+    pub(crate) method: &'a str,
+    pub(crate) flags: Flags,
+    pub(crate) returns: &'a Returns,
+    pub(crate) doc: String,
+}
+
+impl Message<'_> {
+    /// The `impl`.
+    pub(crate) fn expand(&self) -> TokenStream {
+        let Message { krate, ident, method, doc, .. } = self;
+        let output = &self.returns.output;
+        let (reply, error, outcome) = match &self.returns.split {
+            Some((reply, error)) => (quote!(#reply), quote!(#error), quote!(output)),
+            None => (quote!(#output), quote!(#krate::__private::Never), quote!(::core::result::Result::Ok(output))),
+        };
+        let flags = self.flags.expand(krate);
+        let (generics, arguments, clause) = self.generics.split_for_impl();
+        quote! {
+            #[automatically_derived]
+            impl #generics #krate::__private::RemoteMessage for #ident #arguments #clause {
+                type Output = #output;
+                type Reply = #reply;
+                type Error = #error;
+                const METHOD: &'static str = #method;
+                const FLAGS: #krate::__private::MethodFlags = #flags;
+                const DOC: &'static str = #doc;
+
+                fn outcome(output: Self::Output) -> ::core::result::Result<Self::Reply, Self::Error> {
+                    #outcome
+                }
+            }
+        }
+    }
+}
+
+/// The field that only holds the message's type parameter.
+pub(crate) fn marker() -> Ident {
+    format_ident!("__output")
+}
+
+/// The messages of the methods of an object: for each a struct with the arguments as its fields.
+pub(crate) fn of_methods(object: &Object) -> TokenStream {
+    object.methods.iter().map(|method| of_method(object, method)).collect()
+}
+
+/// Nobody can see from an `impl` block how visible the types in it are. The struct is as visible as it can be; its parameter, which is always
+/// what the method returns, keeps the compiler from taking a private type there for one that is given away.
+fn of_method(object: &Object, method: &Method) -> TokenStream {
+    let Object { krate, vis, .. } = object;
+    let ident = object.message(method);
+    let marker = marker();
+    let output = &method.returns.output;
+    let fields = method.arguments.iter().map(|argument| {
+        let (ident, ty) = (&argument.ident, &argument.ty);
+        quote!(pub #ident: #ty,)
+    });
+    let serde = quote!(#krate::__private::serde);
+    let serde_path = text(&serde);
+    let doc = format!("The message of `{}::{}`.", object.ident, method.ident);
+    let message = Message {
+        krate,
+        ident: &ident,
+        generics: &Generics::default(),
+        method: &method.name,
+        flags: method.flags,
+        returns: &method.returns,
+        doc: first_paragraph(&method.docs),
+    }
+    .expand();
+    quote! {
+        #[doc = #doc]
+        #[doc(hidden)]
+        #[allow(dead_code, missing_docs, private_interfaces, private_bounds)]
+        #[derive(#serde::Serialize, #serde::Deserialize)]
+        #[serde(crate = #serde_path, bound = "")]
+        #vis struct #ident<__Output = #output> {
+            #(#fields)*
+            #[serde(skip)]
+            pub #marker: ::core::marker::PhantomData<fn() -> __Output>,
+        }
+        #message
+    }
+}

@@ -1,0 +1,236 @@
+//! `#[pyroxene::remote]`: which of the three things it is on, and what it reads there.
+
+use std::collections::HashSet;
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{
+    FnArg, ImplItem, Item, ItemImpl, ItemTrait, PathArguments, TraitItem, Type, Visibility, parse_quote, parse2,
+};
+
+use crate::mistakes::Mistakes;
+use crate::model::{Method, Object, bare};
+use crate::options::{Options, Place, is_remote, strip};
+use crate::{check, message, object_side, proxy_side};
+
+/// Expands the attribute. The item itself is kept even when there are mistakes, so that they are all that is reported.
+pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
+    let mut mistakes = Mistakes::default();
+    let krate = Options::of_item(options, &mut mistakes).crate_path();
+    let (kept, code) = match parse2(item.clone()) {
+        Ok(Item::Impl(mut block)) => {
+            let code = if block.trait_.is_some() {
+                of_implemented(&krate, &block, &mut mistakes)
+            } else {
+                of_block(krate, &block, &mut mistakes).as_ref().map(for_block)
+            };
+            keep_block(&mut block);
+            (block.into_token_stream(), code)
+        }
+        Ok(Item::Trait(mut shared)) => {
+            let code = for_trait(&of_trait(krate, &shared, &mut mistakes));
+            keep_trait(&mut shared);
+            (shared.into_token_stream(), Some(code))
+        }
+        other => {
+            mistakes.add(misplaced(other, &item));
+            (item, None)
+        }
+    };
+    let code = mistakes.finish(code).unwrap_or_else(|mistakes| Some(mistakes.to_compile_error()));
+    quote!(#kept #code)
+}
+
+fn for_block(object: &Object) -> TokenStream {
+    let messages = message::of_methods(object);
+    let interface = object_side::interface(object);
+    let hosted = object_side::hosted(object);
+    let proxy = proxy_side::proxy(object);
+    quote!(#messages #interface #hosted #proxy)
+}
+
+fn for_trait(object: &Object) -> TokenStream {
+    let messages = message::of_methods(object);
+    let interface = object_side::interface(object);
+    let shared = object_side::shared(object, &object.ident);
+    let proxy = proxy_side::proxy(object);
+    let from_objects = proxy_side::from_objects(object);
+    quote!(#messages #interface #shared #proxy #from_objects)
+}
+
+/// An object whose methods are the `pub fn`s of its own `impl` block.
+fn of_block(krate: TokenStream, block: &ItemImpl, mistakes: &mut Mistakes) -> Option<Object> {
+    let ident = plain_type(block, mistakes);
+    let interface = block.self_ty.to_token_stream();
+    let methods: Vec<Method> = block
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            ImplItem::Fn(function) => Some(function),
+            _ => None,
+        })
+        .filter_map(|function| {
+            let callable = matches!(function.vis, Visibility::Public(_)) && has_receiver(&function.sig.inputs);
+            if callable {
+                return Some(check::method(&function.sig, &function.attrs, Some(&interface), mistakes));
+            }
+            for attr in function.attrs.iter().filter(|attr| is_remote(attr)) {
+                mistakes.at(
+                    attr,
+                    "this cannot be called from afar: make it a `pub fn` with `&self` or `&mut self`, or remove this",
+                );
+            }
+            None
+        })
+        .collect();
+    if methods.is_empty() {
+        mistakes.at(
+            &block.self_ty,
+            "nothing here can be called from afar: make a method of it, `pub fn name(&mut self, …)`",
+        );
+    }
+    unique(&methods, mistakes);
+    Some(Object { krate, ident: ident?, interface, vis: parse_quote!(pub), methods })
+}
+
+/// What a trait shares between objects and their callers.
+fn of_trait(krate: TokenStream, shared: &ItemTrait, mistakes: &mut Mistakes) -> Object {
+    if let Some(token) = &shared.unsafety {
+        mistakes.at(token, "a caller elsewhere cannot promise what an unsafe trait needs: make it safe");
+    }
+    if !shared.generics.params.is_empty() {
+        mistakes.at(
+            &shared.generics.params,
+            "a remote trait cannot be generic, since its callers are compiled elsewhere: write the concrete types",
+        );
+    }
+    if let Some(clause) = &shared.generics.where_clause {
+        mistakes.at(clause, "a remote trait has nothing to constrain: remove the `where` clause");
+    }
+    let mut methods = Vec::new();
+    for item in &shared.items {
+        match item {
+            TraitItem::Fn(function) if has_receiver(&function.sig.inputs) => {
+                methods.push(check::method(&function.sig, &function.attrs, None, mistakes));
+            }
+            TraitItem::Fn(function) => mistakes.at(
+                &function.sig,
+                "every function of a remote trait is called on an object: give it `&self` or `&mut self`, or move it to another trait",
+            ),
+            other => mistakes.at(other, "a remote trait has only methods: move this to another trait"),
+        }
+    }
+    if shared.items.is_empty() {
+        mistakes.at(&shared.ident, "nothing here can be called from afar: declare a method, `fn name(&mut self, …);`");
+    }
+    unique(&methods, mistakes);
+    let ident = shared.ident.clone();
+    Object { krate, interface: quote!(dyn #ident), ident, vis: shared.vis.clone(), methods }
+}
+
+/// An object with the methods of a shared trait.
+fn of_implemented(krate: &TokenStream, block: &ItemImpl, mistakes: &mut Mistakes) -> Option<TokenStream> {
+    let ident = plain_type(block, mistakes);
+    for item in &block.items {
+        let ImplItem::Fn(function) = item else { continue };
+        Options::read(&function.attrs, Place::IMPLEMENTED, mistakes);
+    }
+    let (negative, path, _) = block.trait_.as_ref()?;
+    if let Some(token) = negative {
+        mistakes.at(token, "only a trait that is implemented makes an object: remove this");
+    }
+    if let Some(last) = path.segments.last().filter(|last| !matches!(last.arguments, PathArguments::None)) {
+        mistakes.at(&last.arguments, "a remote trait is not generic: remove the arguments");
+    }
+    Some(object_side::implemented(krate, &ident?, path))
+}
+
+/// The name of the type that a block is for: callers elsewhere need one they can name.
+fn plain_type(block: &ItemImpl, mistakes: &mut Mistakes) -> Option<syn::Ident> {
+    const CONCRETE: &str = "an object is of one concrete type, which its proxy is named after: wrap it in a struct of its own, \
+                            `struct UserCache(Cache<User>)`";
+    if let Some(token) = &block.unsafety {
+        mistakes.at(token, "a caller elsewhere cannot promise what an unsafe trait needs: make it safe");
+    }
+    if !block.generics.params.is_empty() {
+        mistakes.at(&block.generics.params, CONCRETE);
+        return None;
+    }
+    match bare(&block.self_ty) {
+        Type::Path(path) if path.qself.is_none() => {
+            let last = path.path.segments.last()?;
+            if matches!(last.arguments, PathArguments::None) {
+                return Some(last.ident.clone());
+            }
+            mistakes.at(&last.arguments, CONCRETE);
+        }
+        other => mistakes.at(other, CONCRETE),
+    }
+    None
+}
+
+fn has_receiver<'a>(inputs: impl IntoIterator<Item = &'a FnArg>) -> bool {
+    matches!(inputs.into_iter().next(), Some(FnArg::Receiver(_)))
+}
+
+/// A name on the wire means one method.
+fn unique(methods: &[Method], mistakes: &mut Mistakes) {
+    let mut seen = HashSet::new();
+    for method in methods.iter().filter(|method| !seen.insert(method.name.as_str())) {
+        mistakes.at(
+            &method.ident,
+            format!("another method is called {:?} as well: give one of them another name", method.name),
+        );
+    }
+}
+
+/// The block as the compiler sees it. `pub` in it says what can be called from afar, which needs nobody who names it here.
+fn keep_block(block: &mut ItemImpl) {
+    block.attrs.push(parse_quote!(#[allow(unreachable_pub)]));
+    for item in &mut block.items {
+        if let ImplItem::Fn(function) = item {
+            strip(&mut function.attrs);
+        }
+    }
+}
+
+/// The trait as the compiler sees it. `dyn Trait` stands for it among types, which a trait with an `async fn` allows if that is left out there.
+fn keep_trait(shared: &mut ItemTrait) {
+    shared.attrs.push(parse_quote!(#[allow(async_fn_in_trait)]));
+    for item in &mut shared.items {
+        let TraitItem::Fn(function) = item else { continue };
+        strip(&mut function.attrs);
+        if function.sig.asyncness.is_some() {
+            function.sig.generics.make_where_clause().predicates.push(parse_quote!(Self: Sized));
+        }
+    }
+}
+
+fn misplaced(item: syn::Result<Item>, tokens: &TokenStream) -> syn::Error {
+    match item {
+        Ok(Item::Struct(item)) => misplaced_on_type(&item.ident),
+        Ok(Item::Enum(item)) => misplaced_on_type(&item.ident),
+        Ok(Item::Fn(item)) => syn::Error::new_spanned(
+            &item.sig.ident,
+            "`#[pyroxene::remote]` goes on the `impl` block around methods; the options of one method are written `#[remote(…)]`",
+        ),
+        Ok(_) => syn::Error::new_spanned(
+            tokens,
+            "`#[pyroxene::remote]` goes on an `impl` block, or on a trait that clients share",
+        ),
+        Err(mistake) => mistake,
+    }
+}
+
+fn misplaced_on_type(ident: &syn::Ident) -> syn::Error {
+    syn::Error::new_spanned(
+        ident,
+        format!(
+            "`#[pyroxene::remote]` goes on `impl {ident}`, where the methods are. If `{ident}` is an actix actor, write \
+             `#[derive(RemoteObject)]` and below it `#[remote(methods(…))]`; if it is a message, `#[derive(RemoteMessage)]`"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! A whole program that objects can live in: what `#[pyroxene::main]` makes of `async fn main`.
+
+use std::error::Error;
+use std::future::Future;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// What `main` may return.
+#[diagnostic::on_unimplemented(
+    message = "`main` returns `()` or `Result<(), E>`, where `E` is an error; not `{Self}`",
+    label = "write `Result<(), E>` here, or nothing"
+)]
+pub trait Outcome {
+    /// The error it ended with.
+    fn error(self) -> Option<Box<dyn Error>>;
+}
+
+impl Outcome for () {
+    fn error(self) -> Option<Box<dyn Error>> {
+        None
+    }
+}
+
+impl<E: Into<Box<dyn Error>>> Outcome for Result<(), E> {
+    fn error(self) -> Option<Box<dyn Error>> {
+        self.err().map(Into::into)
+    }
+}
+
+/// Runs a program to its end. An error is one line on stderr, and exit code 1.
+pub fn main<R: Outcome>(program: impl Future<Output = R>) -> ExitCode {
+    match actix_rt::System::new().block_on(program).error() {
+        None => ExitCode::SUCCESS,
+        Some(error) => {
+            // With stderr closed there is nobody left to tell.
+            let _ = writeln!(std::io::stderr().lock(), "error: {}", one_line(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The error and its causes, each once: many errors say themselves what caused them.
+fn one_line(error: &dyn Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot open {path}")]
+    struct Open {
+        path: &'static str,
+        source: Cause,
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    enum Cause {
+        #[error("no such\nfile")]
+        Missing,
+        #[error("{0}")]
+        Said(#[source] Box<Cause>),
+    }
+
+    #[test]
+    fn an_error_is_one_line_with_its_causes() {
+        let error = Open { path: "bank.db", source: Cause::Said(Box::new(Cause::Missing)) };
+        assert_eq!(one_line(&error), "cannot open bank.db: no such file");
+    }
+
+    #[test]
+    fn what_main_returns_is_the_exit_code() {
+        let code = |code: ExitCode| format!("{code:?}");
+        assert_eq!(code(main(async {})), code(ExitCode::SUCCESS));
+        assert_eq!(code(main(async { Ok::<(), Cause>(()) })), code(ExitCode::SUCCESS));
+        assert_eq!(code(main(async { Err::<(), _>(Cause::Missing) })), code(ExitCode::FAILURE));
+        assert_eq!(code(main(async { Err::<(), Box<dyn Error>>("boxed".into()) })), code(ExitCode::FAILURE));
+    }
+}

@@ -1,0 +1,2 @@
+#[pyroxene::main]
+fn main() {}

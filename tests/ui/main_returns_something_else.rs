@@ -1,0 +1,4 @@
+#[pyroxene::main]
+async fn main() -> Option<u64> {
+    None
+}

@@ -1,0 +1,2 @@
+#[pyroxene::main]
+async fn main(args: Vec<String>) {}

@@ -1,0 +1,2 @@
+#[pyroxene::main(threads = 4)]
+async fn main() {}

@@ -1,0 +1,10 @@
+use pyroxene::RemoteMessage;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, RemoteMessage)]
+#[remote(returns = "&str")]
+struct Echo<'a> {
+    text: &'a str,
+}
+
+fn main() {}

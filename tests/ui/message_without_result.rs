@@ -1,0 +1,7 @@
+use pyroxene::RemoteMessage;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, RemoteMessage)]
+struct Balance;
+
+fn main() {}

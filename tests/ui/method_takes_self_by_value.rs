@@ -1,0 +1,8 @@
+struct Account;
+
+#[pyroxene::remote]
+impl Account {
+    pub fn close(self) {}
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use pyroxene::RemoteObject;
+
+#[derive(RemoteObject)]
+#[remote(methods())]
+struct Account;
+
+fn main() {}

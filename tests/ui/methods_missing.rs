@@ -1,0 +1,6 @@
+use pyroxene::RemoteObject;
+
+#[derive(RemoteObject)]
+struct Account;
+
+fn main() {}

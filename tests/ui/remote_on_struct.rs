@@ -1,0 +1,6 @@
+#[pyroxene::remote]
+struct Account {
+    balance: u64,
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+trait Bank {
+    fn balance(&self) -> u64;
+}
+
+struct Account;
+
+#[pyroxene::remote]
+impl Bank for Account {
+    fn balance(&self) -> u64 {
+        3
+    }
+}
+
+fn main() {}
