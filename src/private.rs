@@ -1,11 +1,12 @@
-//! What the macros' code names. Not for anybody else: it changes without notice.
+//! What the macros write code with. It changes without notice; nobody else names it.
 
 pub use serde;
 
 pub use crate::client::call::Call;
-pub use crate::client::connect::{Connect, IntoProxy, IntoUri};
+pub use crate::client::connect::{IntoProxy, IntoUri};
 pub use crate::client::proxy::Proxy;
 pub use crate::object::interface::{Accepts, Interface, Method, MethodFlags};
+pub use crate::object::invocation::Invocation;
 pub use crate::object::message::{Never, RemoteMessage};
 
 #[cfg(feature = "daemon")]
@@ -15,8 +16,63 @@ pub use actix;
 pub use crate::daemon::{
     deliver::Deliver,
     host::{Host, Hosted},
+    program::main,
     remote_object::{ObjectActor, RemoteObject},
     respond,
+    shared::SharedBy,
 };
+
+pub use crate::__with_daemon as with_daemon;
+
+/// Code that means something only where objects are hosted, as this build of pyroxene can.
 #[cfg(feature = "daemon")]
-pub use crate::object::invocation::Invocation;
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_daemon {
+    ($($code:tt)*) => { $($code)* };
+}
+
+/// Code that means something only where objects are hosted, as this build of pyroxene cannot.
+#[cfg(not(feature = "daemon"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __with_daemon {
+    ($($code:tt)*) => {};
+}
+
+/// Stops the compiler where two methods of one object have one name. Names are known only to the compiler: a derive sees the messages' types.
+pub const fn assert_unique_names(methods: &[Method]) {
+    let mut later = 0;
+    while later < methods.len() {
+        let mut earlier = 0;
+        while earlier < later {
+            if same(methods[earlier].name.as_bytes(), methods[later].name.as_bytes()) {
+                panic!("two messages of the list call a method of the same name; `#[remote(name = \"…\")]` gives one another");
+            }
+            earlier += 1;
+        }
+        later += 1;
+    }
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_same_only_as_a_whole() {
+        assert!(same(b"balance", b"balance"));
+        for (a, b) in [("balance", "balanc"), ("", "b"), ("a", "b"), ("total", "balance")] {
+            assert!(!same(a.as_bytes(), b.as_bytes()) && !same(b.as_bytes(), a.as_bytes()));
+        }
+        assert!(same(b"", b""));
+    }
+}

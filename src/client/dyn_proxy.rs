@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::client::binding::{Binding, Choice};
 use crate::client::client::Client;
-use crate::client::connect::{Connect, FromLink};
+use crate::client::connect::{Connect, FromLink, IntoUri};
 use crate::client::error::CallError;
 use crate::client::exchange::{Exchange, Request};
 use crate::client::link::Link;
@@ -46,8 +46,8 @@ pub struct DynProxy(Arc<Link>);
 
 impl DynProxy {
     /// Connects with this client.
-    pub fn connect_with(client: &Client, uri: Uri) -> Connect<DynProxy> {
-        Connect::new(client.clone(), Ok(uri), &[])
+    pub fn connect_with(client: &Client, uri: impl IntoUri) -> Connect<DynProxy> {
+        Connect::new(client.clone(), uri.into_uri(), &[])
     }
 
     /// Where the object was said to be.

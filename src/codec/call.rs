@@ -7,6 +7,9 @@ use crate::codec::error::{DecodeError, EncodeError};
 use crate::codec::value::Value;
 use crate::wire::SerializerId;
 
+/// Why a call by name has no form in postcard.
+const BY_NUMBER: &str = "postcard carries numbers instead of names";
+
 /// A call of a method by its name.
 ///
 /// JSON has it as an object with the keys `object`, `method`, `params` and `kwargs`; MessagePack as a list of the same four.
@@ -46,7 +49,9 @@ impl NamedCall {
     pub fn decode(id: SerializerId, bytes: &[u8], budget: &Budget) -> Result<NamedCall, DecodeError> {
         let [object, method, params, kwargs] = match (id, read(id, bytes, "call", budget)?) {
             (SerializerId::JSON, Value::Map(entries)) => take(entries, ["object", "method", "params", "kwargs"]),
-            (SerializerId::JSON, other) => return Err(malformed("call", format!("expected a map, found {}", other.kind()))),
+            (SerializerId::JSON, other) => {
+                return Err(malformed("call", format!("expected a map, found {}", other.kind())));
+            }
             (_, Value::List(parts)) => {
                 let count = parts.len();
                 <[Value; 4]>::try_from(parts)
@@ -139,14 +144,11 @@ fn read(id: SerializerId, bytes: &[u8], kind: &'static str, budget: &Budget) -> 
     codec::decode(id, bytes, budget)
 }
 
-const BY_NUMBER: &str = "postcard carries numbers instead of names";
-
 /// What a map has under some keys; the first of equal ones counts, and a missing one is null.
-fn take<const N: usize>(entries: Vec<(Value, Value)>, keys: [&str; N]) -> [Value; N] {
-    let mut entries = entries;
+fn take<const N: usize>(mut entries: Vec<(Value, Value)>, keys: [&str; N]) -> [Value; N] {
     keys.map(|key| {
-        let at = entries.iter().position(|(name, _)| name.as_str() == Some(key));
-        at.map_or(Value::Null, |at| entries.swap_remove(at).1)
+        let entry = entries.iter_mut().find(|(name, _)| name.as_str() == Some(key));
+        entry.map_or(Value::Null, |(_, value)| std::mem::replace(value, Value::Null))
     })
 }
 
@@ -159,4 +161,87 @@ fn text(value: Value, kind: &'static str, what: &str) -> Result<String, DecodeEr
 
 fn malformed(kind: &'static str, problem: String) -> DecodeError {
     DecodeError::Malformed { kind, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args;
+
+    fn decode(id: SerializerId, bytes: &[u8]) -> Result<NamedCall, String> {
+        NamedCall::decode(id, bytes, &Budget::default()).map_err(|problem| problem.to_string())
+    }
+
+    fn call(args: Args) -> NamedCall {
+        NamedCall { object: "thing".into(), method: "add".into(), args }
+    }
+
+    #[test]
+    fn a_call_is_what_pyro_sends() {
+        let mut out = Vec::new();
+        call(args![3; b: 4]).encode(SerializerId::JSON, &mut out).unwrap();
+        assert_eq!(out, br#"{"object":"thing","method":"add","params":[3],"kwargs":{"b":4}}"#);
+        out.clear();
+        call(args![3; b: 4]).encode(SerializerId::MESSAGE_PACK, &mut out).unwrap();
+        assert_eq!(out, b"\x94\xa5thing\xa3add\x91\x03\x81\xa1b\x04");
+    }
+
+    #[test]
+    fn a_call_survives_the_journey() {
+        for id in [SerializerId::JSON, SerializerId::MESSAGE_PACK] {
+            for args in [args![], args![1, "two"], args! { a: 1.5, b: Value::Null }, args![1; b: 2]] {
+                let mut out = b"before".to_vec();
+                call(args.clone()).encode(id, &mut out).unwrap();
+                assert_eq!(decode(id, &out[6..]), Ok(call(args)), "{id}");
+            }
+        }
+    }
+
+    #[test]
+    fn named_arguments_may_be_left_out() {
+        let json = |text: &str| decode(SerializerId::JSON, text.as_bytes());
+        assert_eq!(json(r#"{"object": "thing", "method": "add", "params": [3], "kwargs": null}"#), Ok(call(args![3])));
+        assert_eq!(json(r#"{"params": [3], "method": "add", "object": "thing"}"#), Ok(call(args![3])));
+        let packed = b"\x94\xa5thing\xa3add\x91\x03\xc0";
+        assert_eq!(decode(SerializerId::MESSAGE_PACK, packed), Ok(call(args![3])));
+    }
+
+    #[test]
+    fn what_is_no_call_is_told_in_words() {
+        let json = |text: &str| decode(SerializerId::JSON, text.as_bytes()).unwrap_err();
+        assert_eq!(json("[]"), "not a call: expected a map, found a list");
+        assert_eq!(json(r#"{"object": "thing", "params": []}"#), "not a call: its method is null, not text");
+        assert_eq!(json(r#"{"object": "thing", "method": "add"}"#), "not a call: its arguments are null, not a list");
+        assert_eq!(
+            json(r#"{"params": [], "kwargs": 3}"#),
+            "not a call: its named arguments are a whole number, not a map"
+        );
+        let packed = |bytes: &[u8]| decode(SerializerId::MESSAGE_PACK, bytes).unwrap_err();
+        assert_eq!(packed(b"\x91\x03"), "not a call: expected a list of 4, found one of 1");
+        assert_eq!(
+            packed(b"\x94\xa5thing\xa3add\x91\x03\x81\x01\x04"),
+            "not a call: its name of an argument is a whole number, not text"
+        );
+        assert!(decode(SerializerId::MESSAGE_PACK, b"\x94\xa5thing\xa3add\x91\x03\xc0\xc0").is_err());
+        assert!(decode(SerializerId::POSTCARD, b"").is_err());
+        assert!(call(args![]).encode(SerializerId::POSTCARD, &mut Vec::new()).is_err());
+        let id = SerializerId::SERPENT;
+        let unknown = NamedCall::decode(id, b"", &Budget::default());
+        assert_eq!(unknown, Err(DecodeError::UnknownSerializer { id }));
+        assert_eq!(call(args![]).encode(id, &mut Vec::new()), Err(EncodeError::UnknownSerializer { id }));
+    }
+
+    #[test]
+    fn a_connection_is_opened_in_names() {
+        let connect = Ok(NamedConnect { object: "thing".into() });
+        let json = br#"{"handshake": {"user": "me"}, "object": "thing"}"#;
+        assert_eq!(NamedConnect::decode(SerializerId::JSON, json, &Budget::default()), connect);
+        let packed = b"\x82\xa9handshake\xa5hello\xa6object\xa5thing";
+        assert_eq!(NamedConnect::decode(SerializerId::MESSAGE_PACK, packed, &Budget::default()), connect);
+        assert!(NamedConnect::decode(SerializerId::JSON, b"{}", &Budget::default()).is_err());
+        let accept = NamedAccept { methods: vec!["me".into(), "fire".into()], oneway: vec!["fire".into()] };
+        let mut out = Vec::new();
+        accept.encode(SerializerId::JSON, &mut out).unwrap();
+        assert_eq!(out, br#"{"handshake":"hello","meta":{"methods":["me","fire"],"oneway":["fire"],"attrs":[]}}"#);
+    }
 }

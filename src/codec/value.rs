@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use crate::codec::budget::{Budget, Budgeted, Meter};
 use crate::codec::error::{DecodeError, EncodeError};
 
-pub(crate) use de::{Problem, Reader, clipped, mismatch, miscounted};
+pub(crate) use de::{Problem, Reader, clipped, miscounted, mismatch};
 pub use packed::Packed;
 pub(crate) use ser::Writer;
 

@@ -68,6 +68,9 @@ impl<T: Hosted> Host<T> {
     }
 }
 
+// The state is never pinned: its futures own it.
+impl<T> Unpin for Host<T> {}
+
 impl<T: Hosted> Actor for Host<T> {
     type Context = Context<Self>;
 }

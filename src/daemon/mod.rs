@@ -2,7 +2,6 @@
 //!
 //! - The only folder that names actix. May use: `client` and below.
 //! - Must never know: naming; they meet in `serve.rs`.
-#![expect(clippy::disallowed_methods, reason = "this is the folder that may name actix")]
 
 #[expect(clippy::module_inception, reason = "the file of `Daemon`, as each type has its own")]
 pub mod daemon;
@@ -15,9 +14,11 @@ pub mod introspection;
 mod listener;
 mod objects;
 pub mod placement;
+pub mod program;
 pub mod remote_object;
 pub mod respond;
 pub mod restart;
+pub mod shared;
 pub mod spawn;
 mod supervisor;
 

@@ -11,6 +11,11 @@ use crate::object::signature::Signature;
 /// The methods of an object, as its clients know them.
 ///
 /// Implemented by the macros: for an object by `RemoteObject`, for a shared trait by `remote`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not remote",
+    label = "nothing of it can be called from afar",
+    note = "an actor becomes so by `#[derive(RemoteObject)]`, a plain struct by `#[pyroxene::remote]` on its `impl`, a trait by the same on the trait"
+)]
 pub trait Interface: 'static {
     /// The name of the object's type or trait, for `describe` and errors.
     const NAME: &'static str;

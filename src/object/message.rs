@@ -24,6 +24,11 @@ use crate::object::interface::MethodFlags;
 ///
 /// A handler's `Result<T, E>` is taken apart: the caller gets `T`, or its own `E` back as
 /// [`CallError::Raised`](crate::client::CallError::Raised).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a remote message",
+    label = "this cannot be sent to another process",
+    note = "derive it: `#[derive(Serialize, Deserialize, Message, RemoteMessage)]`"
+)]
 pub trait RemoteMessage: Serialize + DeserializeOwned + Send + 'static {
     /// What the handler returns.
     type Output: Send + 'static;

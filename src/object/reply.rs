@@ -212,7 +212,7 @@ impl Reply {
     /// Ends the call with the panic that ended its handler.
     pub fn panicked(mut self, report: panic::PanicReport) {
         let (object, method) = self.names();
-        self.end(Failure::Failed(outcome::panicked(report, &object, method)));
+        self.end(Failure::Failed(outcome::panicked(report, &object, &method)));
     }
 
     /// The object and the method called.
@@ -251,7 +251,7 @@ impl Drop for Reply {
         }
         let (object, method) = self.names();
         let failure = match (self.begun, panic::unwinding()) {
-            (true, Some(report)) => Failure::Failed(outcome::panicked(report, &object, method)),
+            (true, Some(report)) => Failure::Failed(outcome::panicked(report, &object, &method)),
             (true, None) => Failure::Unknown(Unknown::Aborted { object }),
             (false, _) => Failure::NotStarted(NotStarted::Draining { what: object }),
         };

@@ -219,7 +219,7 @@ impl Shared {
             released: false,
             closed: None,
         };
-        let verbose = log.is_enabled(slog::Level::Debug);
+        let verbose = slog::Drain::is_enabled(&log, slog::Level::Debug);
         Arc::new(Shared { state: Mutex::new(state), limits, peer_limits, caller, log, verbose })
     }
 

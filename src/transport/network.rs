@@ -35,9 +35,9 @@ impl Network for SystemNetwork {
     fn connect<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, io::Result<Stream>> {
         Box::pin(async move {
             match endpoint {
-                Endpoint::Tcp { host, port } => tcp::connect(host, *port).await,
+                Endpoint::Tcp { host, port } => tcp::connect(host.as_str(), *port).await,
                 #[cfg(unix)]
-                Endpoint::Unix(path) => crate::transport::unix::connect(path).await,
+                Endpoint::Unix(path) => crate::transport::unix::connect(path.as_ref()).await,
                 #[cfg(not(unix))]
                 Endpoint::Unix(_) => Err(no_unix()),
             }

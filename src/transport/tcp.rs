@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::transport::network::{BoxFuture, Listener};
 use crate::transport::stream::Stream;
-use crate::uri::Endpoint;
+use crate::uri::{Endpoint, Host};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -24,11 +24,11 @@ pub(crate) async fn connect(host: &str, port: u16) -> io::Result<Stream> {
 }
 
 /// Listens at `host:port`.
-pub(crate) async fn listen(host: &str, port: u16) -> io::Result<Tcp> {
+pub(crate) async fn listen(host: &Host, port: u16) -> io::Result<Tcp> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for addr in tokio::net::lookup_host((host, port)).await? {
+    for addr in tokio::net::lookup_host((host.as_str(), port)).await? {
         match bind(addr) {
-            Ok(listener) => return Ok(Tcp { listener, host: host.to_owned() }),
+            Ok(listener) => return Ok(Tcp { listener, host: host.clone() }),
             Err(error) => last = error,
         }
     }
@@ -56,7 +56,7 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
 /// A listening TCP socket.
 pub(crate) struct Tcp {
     listener: TcpListener,
-    host: String,
+    host: Host,
 }
 
 impl Listener for Tcp {

@@ -342,11 +342,7 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
         self.content()?.deserialize_tuple(len, visitor)
     }
 
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Problem> {
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Problem> {
         self.content()?.deserialize_struct("", fields, visitor)
     }
 }

@@ -42,7 +42,9 @@ impl From<Value> for Packed {
             Value::Text(text) => Packed::Text(text),
             Value::Bytes(bytes) => Packed::Bytes(bytes),
             Value::List(items) => Packed::List(items.into_iter().map(Packed::from).collect()),
-            Value::Map(entries) => Packed::Map(entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect()),
+            Value::Map(entries) => {
+                Packed::Map(entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+            }
         }
     }
 }
@@ -58,7 +60,9 @@ impl From<Packed> for Value {
             Packed::Text(text) => Value::Text(text),
             Packed::Bytes(bytes) => Value::Bytes(bytes),
             Packed::List(items) => Value::List(items.into_iter().map(Value::from).collect()),
-            Packed::Map(entries) => Value::Map(entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect()),
+            Packed::Map(entries) => {
+                Value::Map(entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
+            }
         }
     }
 }
