@@ -321,7 +321,7 @@ impl WireReply {
         flags: Flags,
         payload: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
     ) -> Result<(), String> {
-        let mut writer =
+        let writer =
             FrameWriter::begin(out, MessageType::Result, self.serializer, flags, self.seq, self.correlation);
         match payload(out) {
             Ok(()) => writer.finish(out, self.sink.max_message()).map_err(|e| e.to_string()),

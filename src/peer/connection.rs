@@ -245,7 +245,7 @@ impl Shared {
     pub(crate) fn go_away(&self, reason: &str) {
         self.append(|out| {
             let start = out.len();
-            let mut frame = FrameWriter::begin(
+            let frame = FrameWriter::begin(
                 out,
                 MessageType::GoAway,
                 SerializerId::POSTCARD,

@@ -266,7 +266,7 @@ impl Driver {
             return;
         }
         self.shared.append(|out| {
-            let mut pong =
+            let pong =
                 FrameWriter::begin(out, MessageType::Ping, header.serializer, Flags::default(), header.seq, header.correlation);
             out.extend_from_slice(b"pong");
             // A frame of four bytes is never too large.
@@ -284,7 +284,7 @@ impl Driver {
         let limit = self.shared.peer_limits.max_message;
         let answer = |out: &mut Vec<u8>, result: Result<usize, NotStarted>| {
             let flags = if result.is_ok() { Flags::default() } else { Flags::EXCEPTION };
-            let mut frame =
+            let frame =
                 FrameWriter::begin(out, MessageType::Bound, SerializerId::POSTCARD, flags, header.seq, header.correlation);
             let written = match result {
                 Ok(handle) => exports.at(handle).is_some_and(|export| export.table(handle).encode(out).is_ok()),
