@@ -59,9 +59,10 @@ impl Detail {
     /// There is no data, it is not such an error, or it costs more than the budget.
     pub fn decode<E: DeserializeOwned>(&self, budget: &Budget) -> Result<E, DecodeError> {
         match self {
-            Detail::None => {
-                Err(DecodeError::Malformed { kind: std::any::type_name::<E>(), problem: "the fault carries no data".to_owned() })
-            }
+            Detail::None => Err(DecodeError::Malformed {
+                kind: std::any::type_name::<E>(),
+                problem: "the fault carries no data".to_owned(),
+            }),
             Detail::Encoded(id, bytes) => decode(*id, bytes, budget),
             Detail::Value(value) => value.to(budget),
         }
@@ -74,7 +75,11 @@ impl Fault {
     /// # Errors
     /// The serializer is not known, or cannot write the data; nothing is appended then.
     pub fn encode(&self, id: SerializerId, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        if id == SerializerId::POSTCARD { encode(id, &Compact::from(self), out) } else { encode(id, &self.to_dict(), out) }
+        if id == SerializerId::POSTCARD {
+            encode(id, &Compact::from(self), out)
+        } else {
+            encode(id, &self.to_dict(), out)
+        }
     }
 
     /// Reads the fault that `bytes` are in serializer `id`.
@@ -115,7 +120,8 @@ impl Fault {
             Detail::None => {}
             Detail::Value(value) => attributes.push(entry("detail", value.clone())),
             Detail::Encoded(id, bytes) => {
-                let data = vec![entry("serializer", Value::UInt(id.0.into())), entry("data", Value::Bytes(bytes.clone()))];
+                let data =
+                    vec![entry("serializer", Value::UInt(id.0.into())), entry("data", Value::Bytes(bytes.clone()))];
                 attributes.push(entry("detail_encoded", Value::Map(data)));
             }
         }
@@ -132,7 +138,8 @@ impl Fault {
         if !matches!(dict.get("__exception__"), Some(Value::Bool(true))) {
             return Err(malformed("`__exception__` is not true"));
         }
-        let class = dict.get("__class__").and_then(Value::as_str).ok_or_else(|| malformed("`__class__` is not text"))?;
+        let class =
+            dict.get("__class__").and_then(Value::as_str).ok_or_else(|| malformed("`__class__` is not text"))?;
         let args = dict.get("args").and_then(Value::as_list).ok_or_else(|| malformed("`args` is not a list"))?;
         let attribute = |name: &str| dict.get("attributes")?.get(name);
         let attribute_text = |name: &str| attribute(name).and_then(Value::as_str);

@@ -113,7 +113,10 @@ fn what_is_no_exception_is_no_fault() {
     }
     assert!(Fault::decode(SerializerId::POSTCARD, &[0xff; 9], &Budget::default()).is_err());
     let unknown = SerializerId(99);
-    assert_eq!(fault(Detail::None).encode(unknown, &mut Vec::new()), Err(EncodeError::UnknownSerializer { id: unknown }));
+    assert_eq!(
+        fault(Detail::None).encode(unknown, &mut Vec::new()),
+        Err(EncodeError::UnknownSerializer { id: unknown })
+    );
 }
 
 #[test]

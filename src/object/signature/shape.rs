@@ -143,9 +143,13 @@ fn show_tuple(f: &mut Formatter<'_>, items: &[Shape]) -> fmt::Result {
     match items {
         [only] => write!(f, "({only},)"),
         // An array: naming its type once is enough.
-        [first, _, _, _, ..] if items.iter().all(|item| item == first) => write!(f, "[{first}; {}]", items.len()),
+        [first, ..] if is_array(items) => write!(f, "[{first}; {}]", items.len()),
         _ => show_list(f, items.iter()),
     }
+}
+
+fn is_array(items: &[Shape]) -> bool {
+    matches!(items, [first, _, _, _, ..] if items.iter().all(|item| item == first))
 }
 
 fn show_struct(f: &mut Formatter<'_>, name: &str, fields: &[(String, Shape)]) -> fmt::Result {
@@ -172,7 +176,7 @@ fn show_enum(f: &mut Formatter<'_>, name: &str, variants: &[(String, Shape)]) ->
         }
         match payload {
             Shape::Unit => f.write_str(name)?,
-            Shape::Tuple(items) => {
+            Shape::Tuple(items) if !is_array(items) => {
                 f.write_str(name)?;
                 show_tuple(f, items)?;
             }

@@ -3,7 +3,9 @@
 use std::any::type_name;
 
 use serde::de::value::StrDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 
 use super::survey::{Kind, Part, Survey, Type};
 use crate::object::signature::Shape;
@@ -87,7 +89,13 @@ impl<'s> Probe<'s> {
         Ok(self.survey.leaf(self.at, shape))
     }
 
-    fn tuple<'de, V: Visitor<'de>>(self, kind: Kind, of: Option<Type>, len: usize, visitor: V) -> Result<V::Value, Refusal> {
+    fn tuple<'de, V: Visitor<'de>>(
+        self,
+        kind: &Kind,
+        of: Option<Type>,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Refusal> {
         self.survey.step()?;
         // More are beyond what is noted anyway.
         let names = vec![""; len.min(1 << 16)];
@@ -103,7 +111,7 @@ impl<'s> Probe<'s> {
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        self.survey.enter(self.at, Kind::Struct(name), of, names, |at| {
+        self.survey.enter(self.at, &Kind::Struct(name), of, names, |at| {
             let (fields, by_name) = self.survey.fields(at, names);
             if by_name {
                 visitor.visit_map(Fields { survey: self.survey, of: at, fields: fields.into_iter(), value: None })
@@ -201,12 +209,14 @@ impl<'de> Deserializer<'de> for Probe<'_> {
             1 => visitor.visit_u64(1),
             2 => visitor.visit_borrowed_str(""),
             3 => visitor.visit_seq(Items { survey: self.survey, items: nothing() }),
-            _ => visitor.visit_map(Fields { survey: self.survey, of: None, fields: Vec::new().into_iter(), value: None }),
+            _ => {
+                visitor.visit_map(Fields { survey: self.survey, of: None, fields: Vec::new().into_iter(), value: None })
+            }
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        self.survey.enter(self.at, Kind::Option, Some((type_name::<V>(), "")), &[""], |at| {
+        self.survey.enter(self.at, &Kind::Option, Some((type_name::<V>(), "")), &[""], |at| {
             match self.survey.optional(at).first() {
                 Some(&(_, inner)) => {
                     let result = visitor.visit_some(Probe::new(self.survey, inner));
@@ -224,7 +234,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Refusal> {
-        self.survey.enter(self.at, Kind::Newtype(name), Some((type_name::<V>(), name)), &[""], |at| {
+        self.survey.enter(self.at, &Kind::Newtype(name), Some((type_name::<V>(), name)), &[""], |at| {
             let inner = self.survey.parts(at, 1).first().copied().flatten();
             let result = visitor.visit_newtype_struct(Probe::new(self.survey, inner));
             self.survey.judge(inner, result.as_ref().err());
@@ -233,14 +243,14 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        self.survey.enter(self.at, Kind::List, Some((type_name::<V>(), "")), &[""], |at| {
+        self.survey.enter(self.at, &Kind::List, Some((type_name::<V>(), "")), &[""], |at| {
             let items: Vec<_> = self.survey.optional(at).into_iter().map(|(_, node)| node).collect();
             visitor.visit_seq(Items { survey: self.survey, items: items.into_iter() })
         })
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Refusal> {
-        self.tuple(Kind::Tuple, Some((type_name::<V>(), "")), len, visitor)
+        self.tuple(&Kind::Tuple, Some((type_name::<V>(), "")), len, visitor)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -249,11 +259,11 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        self.tuple(Kind::TupleStruct(name), Some((type_name::<V>(), name)), len, visitor)
+        self.tuple(&Kind::TupleStruct(name), Some((type_name::<V>(), name)), len, visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refusal> {
-        self.survey.enter(self.at, Kind::Map, Some((type_name::<V>(), "")), &["", ""], |at| {
+        self.survey.enter(self.at, &Kind::Map, Some((type_name::<V>(), "")), &["", ""], |at| {
             let parts = self.survey.optional(at);
             match parts.as_slice() {
                 [("", key), ("", value)] => {
@@ -285,7 +295,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         visitor: V,
     ) -> Result<V::Value, Refusal> {
         let of = (type_name::<V>(), name);
-        self.survey.enter(self.at, Kind::Enum(name), Some(of), variants, |at| {
+        self.survey.enter(self.at, &Kind::Enum(name), Some(of), variants, |at| {
             let (index, at) = self.survey.variant(at, of, variants.len()).ok_or(Refusal::Other)?;
             let name = variants.get(index).copied().ok_or(Refusal::Other)?;
             visitor.visit_enum(Variant { survey: self.survey, name, at })
@@ -398,7 +408,7 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Refusal> {
-        let result = Probe::new(self.survey, self.at).tuple(Kind::Tuple, None, len, visitor);
+        let result = Probe::new(self.survey, self.at).tuple(&Kind::Tuple, None, len, visitor);
         self.survey.judge(self.at, result.as_ref().err());
         result
     }

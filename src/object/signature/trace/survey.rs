@@ -134,7 +134,7 @@ impl Survey {
     pub(super) fn enter<R>(
         &self,
         at: Option<usize>,
-        kind: Kind,
+        kind: &Kind,
         of: Option<Type>,
         names: &[&'static str],
         inside: impl FnOnce(Option<usize>) -> Result<R, Refusal>,
@@ -145,8 +145,8 @@ impl Survey {
             return Err(Refusal::Other);
         }
         let recursive = self.is_open(of);
-        let at = at.filter(|&at| match &kind {
-            _ if recursive => self.cut(at, Shape::Recursive(name_of(&kind).to_owned())),
+        let at = at.filter(|&at| match kind {
+            _ if recursive => self.cut(at, Shape::Recursive(name_of(kind).to_owned())),
             _ if depth >= MAX_DEPTH => self.cut(at, Shape::Opaque("deep".to_owned())),
             kind => self.note(at, kind, names),
         });
@@ -173,7 +173,10 @@ impl Survey {
                 } else {
                     // A struct that did not say so: its key and value were those of no field.
                     if matches!(node.kind, Kind::Map) {
-                        node.children.iter_mut().filter(|child| child.name.is_empty()).for_each(|child| child.dropped = true);
+                        node.children
+                            .iter_mut()
+                            .filter(|child| child.name.is_empty())
+                            .for_each(|child| child.dropped = true);
                     }
                     node.children.push(Child { name: field, node: count, dropped: false });
                     nodes.push(Node::new());
@@ -187,7 +190,8 @@ impl Survey {
                 }
             }
             Some(_) => {
-                let values = self.values(&nodes, at);
+                let at = blamed(&nodes, at);
+                let values = values(&nodes, at);
                 let node = &mut nodes[at];
                 if node.tries + 1 < values { node.tries += 1 } else { node.refused = true }
             }
@@ -202,7 +206,9 @@ impl Survey {
         let by_name = nodes[at].tries == 0;
         let mut fields: Vec<&Child> = nodes[at].children.iter().filter(|child| !child.dropped).collect();
         if by_name {
-            fields.sort_by_key(|child| (nodes[child.node].refused, nodes[child.node].refused && nodes[child.node].complete));
+            fields.sort_by_key(|child| {
+                (nodes[child.node].refused, nodes[child.node].refused && nodes[child.node].complete)
+            });
         }
         (fields.into_iter().map(|child| (child.name, Some(child.node))).collect(), by_name)
     }
@@ -221,7 +227,8 @@ impl Survey {
         let Some(at) = at else { return Vec::new() };
         let nodes = self.nodes.borrow();
         let parts = || nodes[at].children.iter().filter(|child| !child.dropped);
-        let hopeless = parts().any(|child| nodes[child.node].refused) && nodes[at].kind.explored(&nodes, &nodes[at].children);
+        let hopeless =
+            parts().any(|child| nodes[child.node].refused) && nodes[at].kind.explored(&nodes, &nodes[at].children);
         if hopeless { Vec::new() } else { parts().map(|child| (child.name, Some(child.node))).collect() }
     }
 
@@ -298,16 +305,6 @@ impl Survey {
         true
     }
 
-    /// How many values there are to try at a node.
-    fn values(&self, nodes: &[Node], at: usize) -> usize {
-        match &nodes[at].kind {
-            Kind::Leaf(shape) => probe::values(shape),
-            // By name, then by place.
-            Kind::Struct(_) if !nodes[at].children.iter().any(|child| nodes[child.node].refused) => 2,
-            _ => 1,
-        }
-    }
-
     /// Whether there is nothing more to find out. Children come after their parents, so one pass from the end sees them first.
     fn complete(&self) -> bool {
         let mut nodes = self.nodes.borrow_mut();
@@ -353,6 +350,32 @@ impl Kind {
             }
         }
         true
+    }
+}
+
+/// How many values there are to try at a node.
+fn values(nodes: &[Node], at: usize) -> usize {
+    match &nodes[at].kind {
+        Kind::Leaf(shape) => probe::values(shape),
+        // By name, then by place.
+        Kind::Struct(_) if !nodes[at].children.iter().any(|child| nodes[child.node].refused) => 2,
+        _ => 1,
+    }
+}
+
+/// The node to try another value at. The fields of a flattened struct take anything at first and are judged, in their order, once all
+/// are there; so the last that was asked for is the one that displeased.
+fn blamed(nodes: &[Node], at: usize) -> usize {
+    match (&nodes[at].kind, nodes[at].children.last()) {
+        (Kind::Map, Some(last)) if nodes[last.node].tries + 1 < flattened(&nodes[last.node]) => last.node,
+        _ => at,
+    }
+}
+
+fn flattened(node: &Node) -> usize {
+    match &node.kind {
+        Kind::Leaf(shape @ Shape::Opaque(_)) => probe::values(shape),
+        _ => 0,
     }
 }
 
