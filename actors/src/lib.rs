@@ -3,3 +3,6 @@
 pub mod discovery;
 pub mod echo;
 pub mod name_server;
+
+#[cfg(feature = "cli")]
+pub mod cli;
