@@ -73,7 +73,8 @@ fn hand_over(inner: &Arc<Inner>, greeting: Greeting) {
             match detached.serve(daemon, &inner.config.limits, inner.incarnation, &log) {
                 Ok((shared, driver)) => {
                     inner.add_connection(&shared);
-                    tokio::spawn(driver.run());
+                    // Beside the objects, in the arbiter's own queue of tasks: from there to an actor is no detour.
+                    actix_rt::spawn(driver.run());
                 }
                 Err(problem) => slog::warn!(log, "connection lost on its way to its object"; "problem" => %problem),
             }
