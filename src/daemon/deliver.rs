@@ -28,10 +28,10 @@ impl Deliver {
     /// Runs what waits, one call after the other, each behind a panic guard. The handler that the macros write calls this.
     pub fn run<A: ObjectActor>(mut self, actor: &mut A, ctx: &mut Context<A>) {
         let Some(entry) = self.entry.take() else { return };
-        let now = Instant::now();
         for _ in 0..TURN {
             let Some(invocation) = entry.next(self.generation) else { return };
-            let Some(invocation) = invocation.is_wanted(now) else { continue };
+            // Asked for each call: the one before it may have taken its time.
+            let Some(invocation) = invocation.is_wanted(Instant::now()) else { continue };
             let current = Current { entry: Arc::clone(&entry), generation: self.generation };
             let call = invocation.context();
             let ran = current.enter(|| panic::guard(|| call.enter(|| actor.dispatch(invocation, ctx))));

@@ -1,0 +1,10 @@
+//! What Pyroxene promises, provoked: each test is named after the promise it checks.
+//!
+//! `support` has what they stand on: a daemon and a client in one process, networks that break, a peer made by hand.
+#![cfg(all(feature = "macros", feature = "daemon"))]
+
+mod support;
+
+mod calls;
+
+mod macros;
