@@ -54,6 +54,8 @@ pub(crate) struct Exchange<R: Request> {
     correlation: CorrelationId,
     deadline: Instant,
     time: Duration,
+    /// Its place among the calls of the proxy.
+    number: u64,
     attempts: u32,
     state: State<R>,
 }
@@ -79,6 +81,7 @@ impl<R: Request> Exchange<R> {
             correlation: CorrelationId::NONE,
             deadline: now,
             time: Duration::ZERO,
+            number: 0,
             attempts: 0,
             state: State::New,
         }
@@ -148,11 +151,17 @@ impl<R: Request> Exchange<R> {
         self.time = self.link.client.time_for(self.asked);
         self.deadline = Instant::now() + self.time;
         self.correlation = self.link.client.correlation();
+        self.number = self.link.number();
     }
 
     /// Sends the call; `None` when its end is to be waited for.
     fn start(&mut self, binding: Arc<Binding>, cx: &mut Context<'_>) -> Option<Ended<R>> {
         self.attempts += 1;
+        if self.attempts > 1 && self.link.is_overtaken(self.number) {
+            // Order goes before delivery: it is a gap, and its caller is told.
+            let problem = "the connection was lost before it was sent, and a later call of this proxy was sent since".to_owned();
+            return Some(Err(CallError::NotStarted(NotStarted::Unreachable { uri: self.link.uri.to_string(), problem })));
+        }
         let request = self.request.as_ref()?;
         let choice = match request.choose(&binding) {
             Ok(choice) => choice,
@@ -160,6 +169,7 @@ impl<R: Request> Exchange<R> {
         };
         match &binding.route {
             Route::Local(object) => {
+                self.link.sent(self.number);
                 let outcome = self.request.take()?.submit(choice, object, self.deadline);
                 self.state = State::Local { outcome, timer: None };
                 None
@@ -173,6 +183,7 @@ impl<R: Request> Exchange<R> {
                 });
                 match started {
                     Ok(seq) => {
+                        self.link.sent(self.number);
                         self.state = State::Waiting { binding, connection, seq };
                         None
                     }
@@ -322,6 +333,7 @@ impl<R: Request> Exchange<R> {
         let choice = request.choose(binding)?;
         match &binding.route {
             Route::Local(object) => {
+                self.link.sent(self.number);
                 if let Some(request) = self.request.take() {
                     request.tell(choice, object, self.deadline);
                 }
@@ -332,10 +344,16 @@ impl<R: Request> Exchange<R> {
                 let sent = connection.send(|out, seq| {
                     self.write(request, choice, *handle, &binding.object, Flags::ONEWAY, seq, limit, out)
                 });
-                sent.map_err(|error| {
-                    self.link.forget(binding);
-                    refusal(&self.link, error)
-                })
+                match sent {
+                    Ok(()) => {
+                        self.link.sent(self.number);
+                        Ok(())
+                    }
+                    Err(error) => {
+                        self.link.forget(binding);
+                        Err(refusal(&self.link, error))
+                    }
+                }
             }
         }
     }

@@ -6,5 +6,8 @@
 mod support;
 
 mod calls;
+mod faults;
+mod order;
+mod reconnect;
 
 mod macros;

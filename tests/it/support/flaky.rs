@@ -59,12 +59,18 @@ impl Traffic {
 pub(crate) struct Flaky {
     inner: Arc<dyn Network>,
     script: Mutex<VecDeque<Plan>>,
+    attempts: AtomicU64,
     pub(crate) traffic: Arc<Traffic>,
 }
 
 impl Flaky {
     pub(crate) fn new(inner: Arc<dyn Network>, script: impl IntoIterator<Item = Plan>) -> Flaky {
-        Flaky { inner, script: Mutex::new(script.into_iter().collect()), traffic: Arc::default() }
+        Flaky { inner, script: Mutex::new(script.into_iter().collect()), attempts: AtomicU64::new(0), traffic: Arc::default() }
+    }
+
+    /// How often somebody tried to connect.
+    pub(crate) fn attempts(&self) -> u64 {
+        self.attempts.load(Ordering::Relaxed)
     }
 
     /// The fate of a further connection.
@@ -76,6 +82,7 @@ impl Flaky {
 impl Network for Flaky {
     fn connect<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, io::Result<Stream>> {
         Box::pin(async move {
+            self.attempts.fetch_add(1, Ordering::Relaxed);
             let stream = self.inner.connect(endpoint).await?;
             let plan = self.script.lock().unwrap().pop_front().unwrap_or_default();
             let peer = stream.peer().to_owned();

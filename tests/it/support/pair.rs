@@ -14,6 +14,7 @@ use pyroxene::uri::{Endpoint, Uri};
 use pyroxene::wire::{BoundMethod, Limits};
 use pyroxene::{Daemon, DaemonConfig, DynProxy, Proxy, RemoteObject, Restart};
 
+use super::flaky::Flaky;
 use super::memory::MemoryNetwork;
 use super::raw_peer::RawPeer;
 use super::worker::{Gate, Journal, Worker, WorkerProxy};
@@ -161,6 +162,20 @@ pub(crate) async fn settle() {
 /// A client over `network` that knows of no daemon in this process, and of no names.
 pub(crate) fn client_over(network: &Arc<dyn Network>) -> Client {
     client_with(ClientConfig { network: Arc::clone(network), ..ClientConfig::default() })
+}
+
+/// The same, alike in every byte that it sends.
+pub(crate) fn seeded_client_over(network: &Arc<dyn Network>) -> Client {
+    client_with(ClientConfig { network: Arc::clone(network), seed: Some(7), ..ClientConfig::default() })
+}
+
+/// Bytes that a [`seeded_client_over`] a network sends before its first call to the worker.
+pub(crate) async fn hello_bytes(pair: &Pair) -> u64 {
+    let flaky = Arc::new(Flaky::new(Arc::clone(&pair.network), []));
+    let traffic = Arc::clone(&flaky.traffic);
+    let network = flaky as Arc<dyn Network>;
+    DynProxy::connect_with(&seeded_client_over(&network), pair.uri()).await.unwrap();
+    traffic.out()
 }
 
 /// The same with everything said, but the daemons of this process.
