@@ -4,6 +4,9 @@
 #![cfg(all(feature = "macros", feature = "daemon"))]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+mod support;
+
+mod calls;
 mod golden;
 mod macros;
 mod wire_properties;
