@@ -156,10 +156,10 @@ impl<R: Request> Exchange<R> {
     }
 
     fn begin(&mut self) {
-<<<<<<< HEAD
         let now = Instant::now();
         (self.time, self.correlation) = self.link.client.inherit(self.asked, now);
         self.deadline = Some(now + self.time);
+        self.number = self.link.number();
     }
 
     fn terms(&self) -> Terms {
@@ -168,12 +168,6 @@ impl<R: Request> Exchange<R> {
 
     fn deadline(&self) -> Instant {
         self.deadline.unwrap_or_else(Instant::now)
-=======
-        self.time = self.link.client.time_for(self.asked);
-        self.deadline = Instant::now() + self.time;
-        self.correlation = self.link.client.correlation();
-        self.number = self.link.number();
->>>>>>> tests
     }
 
     /// Sends the call; `None` when its end is to be waited for.
@@ -191,13 +185,9 @@ impl<R: Request> Exchange<R> {
         };
         match &binding.route {
             Route::Local(object) => {
-<<<<<<< HEAD
+                self.link.sent(self.number);
                 let terms = self.terms();
                 let outcome = self.request.take()?.submit(choice, object, terms);
-=======
-                self.link.sent(self.number);
-                let outcome = self.request.take()?.submit(choice, object, self.deadline);
->>>>>>> tests
                 self.state = State::Local { outcome, timer: None };
                 None
             }
@@ -209,12 +199,8 @@ impl<R: Request> Exchange<R> {
                 });
                 match started {
                     Ok(seq) => {
-<<<<<<< HEAD
-                        self.state = State::Waiting { binding, seq };
-=======
                         self.link.sent(self.number);
-                        self.state = State::Waiting { binding, connection, seq };
->>>>>>> tests
+                        self.state = State::Waiting { binding, seq };
                         None
                     }
                     Err(StartError::Unwritable(problem)) => {
@@ -362,11 +348,8 @@ impl<R: Request> Exchange<R> {
         let choice = request.choose(binding)?;
         match &binding.route {
             Route::Local(object) => {
-<<<<<<< HEAD
-                let terms = self.terms();
-=======
                 self.link.sent(self.number);
->>>>>>> tests
+                let terms = self.terms();
                 if let Some(request) = self.request.take() {
                     request.tell(choice, object, terms);
                 }

@@ -28,7 +28,6 @@ impl Deliver {
     /// Runs what waits, one call after the other, each behind a panic guard. The handler that the macros write calls this.
     pub fn run<A: ObjectActor>(mut self, actor: &mut A, ctx: &mut Context<A>) {
         let Some(entry) = self.entry.take() else { return };
-<<<<<<< HEAD
         let mut turn = VecDeque::new();
         let current = Current { entry, generation: self.generation };
         while current.entry.take_turn(self.generation, &mut turn) {
@@ -36,19 +35,6 @@ impl Deliver {
             let left = current.entry.give_back(&mut turn);
             if let Err(loss) = ran {
                 return current.entry.lost(self.generation, loss);
-=======
-        for _ in 0..TURN {
-            let Some(invocation) = entry.next(self.generation) else { return };
-            // Asked for each call: the one before it may have taken its time.
-            let Some(invocation) = invocation.is_wanted(Instant::now()) else { continue };
-            let current = Current { entry: Arc::clone(&entry), generation: self.generation };
-            let call = invocation.context();
-            let ran = current.enter(|| panic::guard(|| call.enter(|| actor.dispatch(invocation, ctx))));
-            if let Err(report) = ran {
-                entry.lost(self.generation, Loss::Panicked(report.message));
-                ctx.terminate();
-                return;
->>>>>>> tests
             }
             if left && !ctx.waiting() {
                 // The mailbox of actix never yields by itself, and others on this arbiter wait as well.
@@ -64,10 +50,10 @@ impl Deliver {
 
 /// Runs the calls of one turn until they are done, the actor is lost, or a call has the actor to itself.
 fn run_turn<A: ObjectActor>(turn: &mut VecDeque<Invocation>, actor: &mut A, ctx: &mut Context<A>) -> Result<(), Loss> {
-    let now = Instant::now();
     let scope = CallScope::begin();
     while let Some(invocation) = turn.pop_front() {
-        if let Some(why) = invocation.unwanted(now) {
+        // The time is asked for each call: the one before it may have taken its own.
+        if let Some(why) = invocation.unwanted(Instant::now()) {
             invocation.refuse(why);
             continue;
         }

@@ -7,6 +7,9 @@
 mod support;
 
 mod calls;
+mod faults;
 mod golden;
 mod macros;
+mod order;
+mod reconnect;
 mod wire_properties;
