@@ -40,15 +40,18 @@ impl Place {
         Ok(Daemon::bind_with(config, app.client.clone(), &endpoint).await?)
     }
 
-    /// Serves until Ctrl-C, SIGTERM or, if that was asked for, the end of stdin; ends in order.
-    pub(super) async fn serve(&self, daemon: &Daemon) {
-        if !self.end_with_stdin {
-            return daemon.run().await;
-        }
+    /// Says that it is `ready`, and serves until Ctrl-C, SIGTERM or, if that was asked for, the end of stdin; ends in order.
+    pub(super) async fn serve(&self, daemon: &Daemon, ready: impl FnOnce()) {
+        let said = async {
+            ready();
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
+            // The daemon hears signals from its first poll on, which therefore comes first.
             biased;
             () = daemon.run() => {}
-            () = end_of_stdin() => daemon.shutdown().await,
+            () = end_of_stdin(), if self.end_with_stdin => daemon.shutdown().await,
+            () = said => {}
         }
     }
 }
