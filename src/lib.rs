@@ -17,6 +17,8 @@ pub mod config;
 pub mod log;
 #[cfg(feature = "daemon")]
 mod serve;
+#[cfg(any(doc, doctest))]
+pub mod manual;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
@@ -51,3 +53,8 @@ pub use daemon::{BindError, SpawnError};
 pub use serve::{ServeError, serve};
 #[cfg(feature = "macros")]
 pub use pyroxene_macros::{RemoteMessage, RemoteObject, main, remote};
+
+/// The README's program compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
