@@ -248,6 +248,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::needless_borrow, reason = "the borrows are what chooses")]
     fn the_most_special_kind_is_chosen() {
         let _: Value = (&&&&Probe::<Account, Ask<0>>::new()).kind();
         let _: Async = (&&&&Probe::<Account, Ask<1>>::new()).kind();
