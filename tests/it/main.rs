@@ -7,7 +7,10 @@ mod support;
 
 mod calls;
 mod faults;
+mod limits;
 mod order;
 mod reconnect;
+mod shutdown;
+mod supervision;
 
 mod macros;
