@@ -2,9 +2,9 @@
 
 use std::io::Read;
 
-use pyroxene::Daemon;
 use pyroxene::daemon::daemon::DaemonConfig;
 use pyroxene::uri::Endpoint;
+use pyroxene::{BindError, Daemon};
 
 use crate::cli::app::App;
 use crate::cli::failure::Failure;
@@ -37,7 +37,10 @@ impl Place {
         };
         config.limits.max_message = app.config.max_message;
         let endpoint = Endpoint::tcp(&self.host, port).map_err(|problem| Failure::new(format!("--host: {problem}")))?;
-        Ok(Daemon::bind_with(config, app.client.clone(), &endpoint).await?)
+        Daemon::bind_with(config, app.client.clone(), &endpoint).await.map_err(|error| match error {
+            BindError::NoHost { .. } => Failure::from(error).hint("with --public-host"),
+            _ => error.into(),
+        })
     }
 
     /// Says that it is `ready`, and serves until Ctrl-C, SIGTERM or, if that was asked for, the end of stdin; ends in order.

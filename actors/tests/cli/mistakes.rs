@@ -93,6 +93,7 @@ fn nobody_is_let_in_from_the_network_by_accident() {
     let user = User::new();
     for args in [&["ns", "--host", "0.0.0.0", "--port", "0"][..], &["echo", "--host", "0.0.0.0"]] {
         assert!(user.error(args).contains("--insecure"));
+        assert!(user.error(&[args, &["--insecure"]].concat()).contains("--public-host"));
     }
 }
 
