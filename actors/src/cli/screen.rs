@@ -91,7 +91,9 @@ impl Screen {
         let mut table = Table::new();
         table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
         table.add_rows(rows.iter().cloned());
-        table.column_iter_mut().for_each(|column| drop(column.set_padding((0, 2))));
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
         for (number, line) in table.lines().enumerate() {
             // Painted last: what paints a cell would count as its width.
             let style = if number == 0 { STRONG } else { Style::new() };
