@@ -1,5 +1,6 @@
 //! The fuzz targets, run on their seeds cut at every byte, and with every byte damaged.
 
+#[expect(unreachable_pub, reason = "they are public where the fuzzer calls them")]
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
 

@@ -106,7 +106,7 @@ pub fn uri(bytes: &[u8]) {
 
 /// A value in every serializer, within a budget: what is read, survives the journey back.
 pub fn value(bytes: &[u8]) {
-    let budget = Budget { depth: 32, elements: 10_000, ..Budget::default() };
+    let budget = Budget::default();
     for id in [SerializerId::JSON, SerializerId::MESSAGE_PACK] {
         if let Ok(value) = codec::decode::<Value>(id, bytes, &budget) {
             let mut out = Vec::new();
