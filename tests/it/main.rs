@@ -8,6 +8,7 @@ mod support;
 
 mod calls;
 mod faults;
+mod fuzz_seeds;
 mod golden;
 mod limits;
 mod macros;
