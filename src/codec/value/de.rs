@@ -10,16 +10,18 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 
-use crate::codec::value::Value;
+use crate::codec::value::{TRUSTED, Value, extension, packed};
 
 /// As much of a text as an error quotes, in characters.
 const QUOTED: usize = 60;
-/// As much room as is made on the word of a length, in elements.
-const TRUSTED: usize = 256;
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(AnyValue)
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(AnyValue)
+        } else {
+            packed::deserialize(deserializer)
+        }
     }
 }
 
@@ -76,8 +78,10 @@ impl<'de> Visitor<'de> for AnyValue {
         Value::deserialize(deserializer)
     }
 
+    // An extension of MessagePack's, which nothing else comes as.
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        Value::deserialize(deserializer)
+        let (kind, data) = <(i8, Bytes)>::deserialize(deserializer)?;
+        extension::read(kind, &data)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
