@@ -16,6 +16,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use pyroxene::client::client::{Client, ClientConfig};
 use pyroxene::naming::resolve::NameResolver;
 use pyroxene::{Daemon, Proxy};
@@ -29,7 +30,7 @@ struct Echo;
 
 #[pyroxene::remote]
 impl Echo {
-    pub fn echo(&mut self, number: u64, payload: Vec<u8>) -> (u64, Vec<u8>) {
+    pub fn echo(&mut self, number: u64, payload: Bytes) -> (u64, Bytes) {
         (number, payload)
     }
 }
@@ -127,8 +128,8 @@ async fn call_pyroxene(uri: &str, in_flight: u64, duration: Duration) -> f64 {
             let (echo, done) = (echo.clone(), Rc::clone(&done));
             tokio::task::spawn_local(async move {
                 for number in (first..).step_by(in_flight as usize) {
-                    let (back, bytes) = echo.echo(number, payload(number).to_vec()).await.expect("it answers");
-                    assert!(back == number && bytes == payload(number), "every reply is checked");
+                    let (back, bytes) = echo.echo(number, Bytes::copy_from_slice(&payload(number))).await.expect("it answers");
+                    assert!(back == number && bytes[..] == payload(number), "every reply is checked");
                     done.set(done.get() + 1);
                 }
             });
@@ -142,7 +143,7 @@ async fn call_pyroxene(uri: &str, in_flight: u64, duration: Duration) -> f64 {
 }
 
 /// A frame: u32 length of what follows, u64 number, payload.
-const FRAME: usize = 4 + 8 + PAYLOAD;
+const HEAD: usize = 4 + 8;
 
 fn put(out: &mut Vec<u8>, number: u64, payload: &[u8]) {
     out.extend_from_slice(&((8 + payload.len()) as u32).to_le_bytes());
@@ -150,9 +151,13 @@ fn put(out: &mut Vec<u8>, number: u64, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-fn take(frame: &[u8]) -> (u64, &[u8]) {
-    let number = u64::from_le_bytes(frame[4..12].try_into().expect("eight bytes"));
-    (number, &frame[12..])
+/// The next whole frame of `input` from `at` on, which moves behind it.
+fn take<'a>(input: &'a [u8], at: &mut usize) -> Option<(u64, &'a [u8])> {
+    let head = input.get(*at..*at + HEAD)?;
+    let len = u32::from_le_bytes(head[..4].try_into().expect("four bytes")) as usize;
+    let frame = input.get(*at + 4..*at + 4 + len)?;
+    *at += 4 + len;
+    Some((u64::from_le_bytes(frame[..8].try_into().expect("eight bytes")), &frame[8..]))
 }
 
 async fn serve_raw() {
@@ -164,12 +169,11 @@ async fn serve_raw() {
         tokio::spawn(async move {
             let (mut input, mut out) = (Vec::with_capacity(64 << 10), Vec::new());
             while stream.read_buf(&mut input).await.is_ok_and(|read| read > 0) {
-                let whole = input.len() / FRAME * FRAME;
-                for frame in input[..whole].chunks(FRAME) {
-                    let (number, payload) = take(frame);
+                let mut at = 0;
+                while let Some((number, payload)) = take(&input, &mut at) {
                     put(&mut out, number, payload);
                 }
-                input.drain(..whole);
+                input.drain(..at);
                 if stream.write_all(&out).await.is_err() {
                     return;
                 }
@@ -190,16 +194,15 @@ async fn call_raw(address: &str, in_flight: u64, duration: Duration) -> f64 {
         stream.write_all(&out).await.expect("it reads");
         out.clear();
         assert!(stream.read_buf(&mut input).await.expect("it answers") > 0);
-        let whole = input.len() / FRAME * FRAME;
-        for frame in input[..whole].chunks(FRAME) {
-            let (number, bytes) = take(frame);
+        let mut at = 0;
+        while let Some((number, bytes)) = take(&input, &mut at) {
             assert!(number == expected && bytes == payload(number), "every reply is checked");
             expected += 1;
             done += 1;
             put(&mut out, next, &payload(next));
             next += 1;
         }
-        input.drain(..whole);
+        input.drain(..at);
         if !warm && start.elapsed() >= WARM_UP {
             (start, warm, done) = (Instant::now(), true, 0);
         } else if warm && start.elapsed() >= duration {
