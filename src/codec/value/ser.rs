@@ -28,7 +28,7 @@ impl Serialize for Value {
 
 impl ser::Error for Problem {
     fn custom<T: Display>(problem: T) -> Problem {
-        Problem(problem.to_string())
+        Problem::new(problem.to_string())
     }
 }
 
@@ -75,12 +75,12 @@ impl Serializer for Writer {
         match (i64::try_from(number), u64::try_from(number)) {
             (Ok(number), _) => Ok(Value::Int(number)),
             (_, Ok(number)) => Ok(Value::from(number)),
-            _ => Err(Problem(format!("{number} does not fit into 64 bits"))),
+            _ => Err(Problem::new(format!("{number} does not fit into 64 bits"))),
         }
     }
 
     fn serialize_u128(self, number: u128) -> Result<Value, Problem> {
-        u64::try_from(number).map(Value::from).map_err(|_| Problem(format!("{number} does not fit into 64 bits")))
+        u64::try_from(number).map(Value::from).map_err(|_| Problem::new(format!("{number} does not fit into 64 bits")))
     }
 
     fn serialize_none(self) -> Result<Value, Problem> {
@@ -214,7 +214,7 @@ impl SerializeMap for Map {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Problem> {
-        let key = self.key.take().ok_or_else(|| Problem("a map's value came before its key".to_owned()))?;
+        let key = self.key.take().ok_or_else(|| Problem::new("a map's value came before its key"))?;
         self.entries.push((key, value.serialize(Writer)?));
         Ok(())
     }
