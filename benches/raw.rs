@@ -9,11 +9,10 @@
 //! after Pyroxene in the same run; only the ratio means anything.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-use std::cell::Cell;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -122,24 +121,22 @@ async fn serve_pyroxene() {
 async fn call_pyroxene(uri: &str, in_flight: u64, duration: Duration) -> f64 {
     let client = Client::new(ClientConfig::default(), Arc::new(NameResolver::default()));
     let echo = EchoProxy::from(Proxy::connect_with(&client, uri).await.expect("it can be reached"));
-    let done = Rc::new(Cell::new(0_u64));
-    let callers = async {
-        for first in 0..in_flight {
-            let (echo, done) = (echo.clone(), Rc::clone(&done));
-            tokio::task::spawn_local(async move {
-                for number in (first..).step_by(in_flight as usize) {
-                    let (back, bytes) = echo.echo(number, Bytes::copy_from_slice(&payload(number))).await.expect("it answers");
-                    assert!(back == number && bytes[..] == payload(number), "every reply is checked");
-                    done.set(done.get() + 1);
-                }
-            });
-        }
-        tokio::time::sleep(WARM_UP).await;
-        let (before, start) = (done.get(), Instant::now());
-        tokio::time::sleep(duration).await;
-        (done.get() - before) as f64 / start.elapsed().as_secs_f64()
-    };
-    tokio::task::LocalSet::new().run_until(callers).await
+    let done = Arc::new(AtomicU64::new(0));
+    for first in 0..in_flight {
+        let (echo, done) = (echo.clone(), Arc::clone(&done));
+        tokio::spawn(async move {
+            for number in (first..).step_by(in_flight as usize) {
+                let sent = Bytes::copy_from_slice(&payload(number));
+                let (back, bytes) = echo.echo(number, sent).await.expect("it answers");
+                assert!(back == number && bytes[..] == payload(number), "every reply is checked");
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    tokio::time::sleep(WARM_UP).await;
+    let (before, start) = (done.load(Ordering::Relaxed), Instant::now());
+    tokio::time::sleep(duration).await;
+    (done.load(Ordering::Relaxed) - before) as f64 / start.elapsed().as_secs_f64()
 }
 
 /// A frame: u32 length of what follows, u64 number, payload.

@@ -62,6 +62,8 @@ pub(crate) struct Exchange<R: Request> {
     /// Known once it is under way.
     deadline: Option<Instant>,
     time: Duration,
+    /// Its place among the calls of the proxy.
+    number: u64,
     attempts: u32,
     state: State<R>,
 }
@@ -86,6 +88,7 @@ impl<R: Request> Exchange<R> {
             correlation: CorrelationId::NONE,
             deadline: None,
             time: Duration::ZERO,
+            number: 0,
             attempts: 0,
             state: State::New,
         }
@@ -156,6 +159,7 @@ impl<R: Request> Exchange<R> {
         let now = Instant::now();
         (self.time, self.correlation) = self.link.client.inherit(self.asked, now);
         self.deadline = Some(now + self.time);
+        self.number = self.link.number();
     }
 
     fn terms(&self) -> Terms {
@@ -169,6 +173,11 @@ impl<R: Request> Exchange<R> {
     /// Sends the call; `None` when its end is to be waited for.
     fn start(&mut self, binding: Arc<Binding>, cx: &mut Context<'_>) -> Option<Ended<R>> {
         self.attempts += 1;
+        if self.attempts > 1 && self.link.is_overtaken(self.number) {
+            // Order goes before delivery: it is a gap, and its caller is told.
+            let problem = "the connection was lost before it was sent, and a later call of this proxy was sent since".to_owned();
+            return Some(Err(CallError::NotStarted(NotStarted::Unreachable { uri: self.link.uri.to_string(), problem })));
+        }
         let request = self.request.as_ref()?;
         let choice = match request.choose(&binding) {
             Ok(choice) => choice,
@@ -176,6 +185,7 @@ impl<R: Request> Exchange<R> {
         };
         match &binding.route {
             Route::Local(object) => {
+                self.link.sent(self.number);
                 let terms = self.terms();
                 let outcome = self.request.take()?.submit(choice, object, terms);
                 self.state = State::Local { outcome, timer: None };
@@ -189,6 +199,7 @@ impl<R: Request> Exchange<R> {
                 });
                 match started {
                     Ok(seq) => {
+                        self.link.sent(self.number);
                         self.state = State::Waiting { binding, seq };
                         None
                     }
@@ -337,6 +348,7 @@ impl<R: Request> Exchange<R> {
         let choice = request.choose(binding)?;
         match &binding.route {
             Route::Local(object) => {
+                self.link.sent(self.number);
                 let terms = self.terms();
                 if let Some(request) = self.request.take() {
                     request.tell(choice, object, terms);
@@ -348,10 +360,16 @@ impl<R: Request> Exchange<R> {
                 let sent = connection.send(|out, seq| {
                     self.write(request, choice, *handle, &binding.object, Flags::ONEWAY, seq, limit, out)
                 });
-                sent.map_err(|error| {
-                    self.link.forget(binding);
-                    refusal(&self.link, error)
-                })
+                match sent {
+                    Ok(()) => {
+                        self.link.sent(self.number);
+                        Ok(())
+                    }
+                    Err(error) => {
+                        self.link.forget(binding);
+                        Err(refusal(&self.link, error))
+                    }
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -23,6 +23,9 @@ pub(crate) struct Link {
     /// Whoever needs a new binding stands in this queue; it is first come, first served.
     queue: Arc<tokio::sync::Mutex<()>>,
     queued: AtomicUsize,
+    /// Calls that were made, and the latest of them that was sent.
+    made: AtomicU64,
+    sent: AtomicU64,
 }
 
 impl Link {
@@ -34,6 +37,8 @@ impl Link {
             binding: Mutex::default(),
             queue: Arc::default(),
             queued: AtomicUsize::new(0),
+            made: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
         })
     }
 
@@ -56,6 +61,23 @@ impl Link {
             return None;
         }
         self.last()
+    }
+
+    /// The number of a new call, in the order in which calls are made.
+    #[inline]
+    pub(crate) fn number(&self) -> u64 {
+        self.made.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The call with this number was sent.
+    #[inline]
+    pub(crate) fn sent(&self, number: u64) {
+        self.sent.fetch_max(number, Ordering::Relaxed);
+    }
+
+    /// Whether a call that was made after the one with this number was sent: then that one comes too late to be sent in order.
+    pub(crate) fn is_overtaken(&self, number: u64) -> bool {
+        self.sent.load(Ordering::Relaxed) > number
     }
 
     /// The binding, usable or not.

@@ -50,10 +50,10 @@ impl Deliver {
 
 /// Runs the calls of one turn until they are done, the actor is lost, or a call has the actor to itself.
 fn run_turn<A: ObjectActor>(turn: &mut VecDeque<Invocation>, actor: &mut A, ctx: &mut Context<A>) -> Result<(), Loss> {
-    let now = Instant::now();
     let scope = CallScope::begin();
     while let Some(invocation) = turn.pop_front() {
-        if let Some(why) = invocation.unwanted(now) {
+        // The time is asked for each call: the one before it may have taken its own.
+        if let Some(why) = invocation.unwanted(Instant::now()) {
             invocation.refuse(why);
             continue;
         }

@@ -189,20 +189,25 @@ impl InFlight {
         self.earliest = earliest;
     }
 
-    /// The connection is lost after `written` bytes: ends every call.
+    /// The connection is lost after `written` bytes: ends every call. Their callers are to be woken in the order in which they called, so
+    /// that they can call again in that order.
     pub fn lose_all(&mut self, written: u64, wakers: &mut Vec<Waker>) {
+        let mut lost = Vec::new();
         for slot in &mut self.slots {
             match slot {
                 Slot::Waiting { end, .. } => {
-                    let lost = Slot::Ready(Ending::Lost { written: *end <= written });
-                    if let Slot::Waiting { waker, .. } = std::mem::replace(slot, lost) {
-                        wakers.push(waker);
+                    let end = *end;
+                    let ending = Slot::Ready(Ending::Lost { written: end <= written });
+                    if let Slot::Waiting { waker, .. } = std::mem::replace(slot, ending) {
+                        lost.push((end, waker));
                     }
                 }
                 Slot::Abandoned => *slot = Slot::Free,
                 Slot::Free | Slot::Ready(_) => {}
             }
         }
+        lost.sort_by_key(|(end, _)| *end);
+        wakers.extend(lost.into_iter().map(|(_, waker)| waker));
         self.earliest = None;
     }
 

@@ -1,0 +1,7 @@
+//! How calls end, who hears what, and the ways to an object.
+
+mod deadlines;
+mod endings;
+mod names;
+mod shapes;
+mod ways;

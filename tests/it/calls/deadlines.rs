@@ -1,0 +1,137 @@
+//! The time that calls have.
+
+use pyroxene::wire::CorrelationId;
+use pyroxene::{CallContext, CallError, Unknown};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::support::pair::{Pair, settle};
+use crate::support::raw_peer::{invoke, invoke_within};
+use crate::support::worker::WorkerProxy;
+
+#[actix::test]
+async fn a_call_out_of_time_in_the_queue_is_not_run() {
+    let pair = Pair::memory().await;
+    for worker in [&pair.worker, &pair.here] {
+        let held = actix_rt::spawn(worker.hold(1));
+        settle().await;
+        let late = worker.run(2).timeout_ms(50).await;
+        assert!(matches!(late, Err(CallError::NotStarted(_) | CallError::Unknown(Unknown::OutOfTime { .. }))), "{late:?}");
+        pair.gate.open(1);
+        assert_eq!(held.await.unwrap(), Ok(1));
+        assert_eq!(worker.run(3).await, Ok(3));
+    }
+    assert_eq!(pair.journal.read(), [1, 3, 1, 3]);
+}
+
+#[actix::test]
+async fn the_daemon_says_that_a_call_out_of_time_in_the_queue_did_not_run() {
+    let pair = Pair::memory().await;
+    let (mut peer, places) = pair.raw().await;
+    peer.send(&invoke(1, places.of("hold"), &1u64)).await;
+    peer.send(&invoke_within(2, places.of("run"), &2u64, 50)).await;
+    tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+    pair.gate.open(1);
+    assert_eq!(peer.frame().await.unwrap().header.seq, 1);
+    assert_eq!(peer.fault().await.class, "Pyroxene.OutOfTime");
+    assert_eq!(pair.journal.read(), [1]);
+}
+
+/// Blocks its thread, as handlers should not and do.
+struct Sleeper {
+    journal: crate::support::worker::Journal,
+}
+
+#[pyroxene::remote]
+impl Sleeper {
+    pub fn sleep(&mut self, id: u64, ms: u64) {
+        self.journal.write(id);
+        std::thread::sleep(std::time::Duration::from_millis(ms));
+    }
+}
+
+#[actix::test]
+async fn a_call_whose_time_passes_while_another_blocks_the_thread_is_not_run() {
+    let pair = Pair::tcp().await;
+    let journal = pair.journal.clone();
+    let sleeper = SleeperProxy::from(pair.host("sleeper", move || Sleeper { journal: journal.clone() }).await);
+    let (first, second) = tokio::join!(sleeper.sleep(1, 120), sleeper.sleep(2, 0).timeout_ms(40));
+    assert_eq!(first, Ok(()));
+    let second = second.unwrap_err();
+    assert!(matches!(second, CallError::NotStarted(_) | CallError::Unknown(Unknown::OutOfTime { .. })), "{second:?}");
+    assert_eq!(sleeper.sleep(3, 0).await, Ok(()));
+    assert_eq!(pair.journal.read(), [1, 3]);
+}
+
+#[actix::test]
+async fn a_late_reply_reaches_nobody_else() {
+    let pair = Pair::memory().await;
+    let late = pair.worker.hold(1).timeout_ms(50).await.unwrap_err();
+    assert!(matches!(late, CallError::Unknown(Unknown::OutOfTime { .. })));
+    pair.gate.open(1);
+    for id in 2..50 {
+        assert_eq!(pair.worker.run(id).await, Ok(id));
+    }
+}
+
+#[actix::test]
+async fn a_call_that_waits_for_its_connection_ends_in_time() {
+    let pair = Pair::memory().await;
+    let nowhere = "PYRO://127.0.0.1:999/worker";
+    let worker = WorkerProxy::from(pyroxene::Proxy::lazy_with(&pair.client, nowhere.parse().unwrap()));
+    let start = Instant::now();
+    let error = worker.run(1).timeout_ms(700).await.unwrap_err();
+    assert!(matches!(error, CallError::NotStarted(_)), "{error:?}");
+    assert!(start.elapsed() <= std::time::Duration::from_millis(701));
+}
+
+/// What a handler knows of its call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Seen {
+    correlation: [u8; 16],
+    left_ms: u64,
+}
+
+fn seen() -> Seen {
+    let call = CallContext::current().unwrap();
+    let left = call.deadline.saturating_duration_since(Instant::now());
+    Seen { correlation: call.correlation.0, left_ms: left.as_millis() as u64 }
+}
+
+struct Inner;
+
+#[pyroxene::remote]
+impl Inner {
+    pub fn look(&self) -> Seen {
+        seen()
+    }
+}
+
+struct Outer {
+    inner: InnerProxy,
+}
+
+#[pyroxene::remote]
+impl Outer {
+    pub async fn look_through(&self) -> (Seen, Seen) {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        let outer = seen();
+        (outer, self.inner.look().await.unwrap())
+    }
+}
+
+#[actix::test]
+async fn a_nested_call_inherits_deadline_and_correlation() {
+    let pair = Pair::memory().await;
+    let inner = InnerProxy::from(pair.host("inner", || Inner).await);
+    let outer = OuterProxy::from(pair.host("outer", move || Outer { inner: inner.clone() }).await);
+    let (first, second) = outer.look_through().timeout_ms(5_000).await.unwrap();
+    assert_eq!(first.correlation, second.correlation);
+    assert_ne!(CorrelationId(first.correlation), CorrelationId::NONE);
+    for left in [first.left_ms, second.left_ms] {
+        assert!((4_800..=4_900).contains(&left), "{left} ms left");
+    }
+    let (other, _) = outer.look_through().await.unwrap();
+    assert_ne!(other.correlation, first.correlation, "another call is another story");
+    assert!((29_800..=29_900).contains(&other.left_ms));
+}

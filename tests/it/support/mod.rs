@@ -1,0 +1,7 @@
+//! What the tests stand on.
+
+pub(crate) mod flaky;
+pub(crate) mod memory;
+pub(crate) mod pair;
+pub(crate) mod raw_peer;
+pub(crate) mod worker;

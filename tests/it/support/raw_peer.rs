@@ -1,0 +1,113 @@
+//! A peer made by hand: sends whatever it likes, and looks at each frame that comes back.
+
+use bytes::BytesMut;
+use pyroxene::codec::budget::Budget;
+use pyroxene::codec::fault::Fault;
+use pyroxene::transport::{Network, Stream};
+use pyroxene::uri::Endpoint;
+use pyroxene::wire::handshake::HANDSHAKE_VERSION;
+use pyroxene::wire::{
+    AnnotationId, CorrelationId, Features, Flags, Frame, FrameWriter, Hello, MessageType, PeerLimits, SerializerId,
+    Target, Welcome,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// One end of a connection.
+pub(crate) struct RawPeer {
+    stream: Stream,
+    input: BytesMut,
+}
+
+impl RawPeer {
+    /// Connects, and says nothing.
+    pub(crate) async fn connect(network: &dyn Network, endpoint: &Endpoint) -> RawPeer {
+        RawPeer { stream: network.connect(endpoint).await.unwrap(), input: BytesMut::new() }
+    }
+
+    /// Connects to the object with this id.
+    pub(crate) async fn greet(network: &dyn Network, endpoint: &Endpoint, object: &str) -> (RawPeer, Welcome) {
+        let mut peer = RawPeer::connect(network, endpoint).await;
+        peer.send(&connect(object)).await;
+        let answer = peer.frame().await.unwrap();
+        assert_eq!(answer.header.kind, MessageType::ConnectOk);
+        (peer, Welcome::decode(&answer.payload).unwrap())
+    }
+
+    /// Sends bytes as they are; whoever has hung up does not hear them.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes).await;
+    }
+
+    /// The next frame; `None` when the other end has closed the connection.
+    pub(crate) async fn frame(&mut self) -> Option<Frame> {
+        loop {
+            if let Some(frame) = Frame::decode(&mut self.input, u32::MAX).unwrap() {
+                return Some(frame);
+            }
+            match self.stream.read_buf(&mut self.input).await {
+                Ok(0) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// The next frame, which is the fault of a call.
+    pub(crate) async fn fault(&mut self) -> Fault {
+        let frame = self.frame().await.unwrap();
+        assert_eq!(frame.header.kind, MessageType::Result);
+        assert!(frame.header.flags.contains(Flags::EXCEPTION), "{frame:?}");
+        Fault::decode(frame.header.serializer, &frame.payload, &Budget::default()).unwrap()
+    }
+
+    /// Passes over what comes until the other end closes the connection; the last frame before that.
+    pub(crate) async fn until_closed(&mut self) -> Option<Frame> {
+        let mut last = None;
+        while let Some(frame) = self.frame().await {
+            last = Some(frame);
+        }
+        last
+    }
+}
+
+/// A CONNECT frame for the object with this id.
+pub(crate) fn connect(object: &str) -> Vec<u8> {
+    let hello = Hello {
+        version: HANDSHAKE_VERSION,
+        target: Target::Id(object.to_owned()),
+        features: Features::OURS,
+        session: 7,
+        timeout_ms: 30_000,
+        limits: PeerLimits { max_message: 16 * 1024 * 1024, in_flight: 1024 },
+    };
+    frame(MessageType::Connect, 0, |out| hello.encode(out).unwrap())
+}
+
+/// An INVOKE frame of the method at place `method`, on the first object of the connection.
+pub(crate) fn invoke(seq: u16, method: u8, message: &impl serde::Serialize) -> Vec<u8> {
+    frame(MessageType::Invoke, seq, |out| {
+        out.extend_from_slice(&[0, method]);
+        pyroxene::codec::encode(SerializerId::POSTCARD, message, out).unwrap();
+    })
+}
+
+/// The same with the time that the call has left.
+pub(crate) fn invoke_within(seq: u16, method: u8, message: &impl serde::Serialize, ms: u32) -> Vec<u8> {
+    let mut out = Vec::new();
+    let kind = MessageType::Invoke;
+    let mut writer =
+        FrameWriter::begin(&mut out, kind, SerializerId::POSTCARD, Flags::default(), seq, CorrelationId::NONE);
+    writer.annotate(&mut out, AnnotationId::DEADLINE, &ms.to_be_bytes());
+    out.extend_from_slice(&[0, method]);
+    pyroxene::codec::encode(SerializerId::POSTCARD, message, &mut out).unwrap();
+    writer.finish(&mut out, u32::MAX).unwrap();
+    out
+}
+
+/// A frame in postcard with this payload.
+pub(crate) fn frame(kind: MessageType, seq: u16, payload: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    let writer = FrameWriter::begin(&mut out, kind, SerializerId::POSTCARD, Flags::default(), seq, CorrelationId::NONE);
+    payload(&mut out);
+    writer.finish(&mut out, u32::MAX).unwrap();
+    out
+}
