@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::*;
 use crate::codec::{Json, MessagePack, Postcard, SUPPORTED, Serializer, Value, decode, encode};
-use crate::wire::SerializerId;
 
 /// As long as refusing may take, generously: these builds are not optimised and share their machine.
 const SOON: Duration = Duration::from_secs(2);
@@ -28,11 +28,10 @@ const TOO_DEEP: DecodeError = DecodeError::TooDeep { limit: 64 };
 /// Levels that are allowed, and several that are not.
 const DEPTHS: [usize; 5] = [63, 64, 65, 10_000, 100_000];
 
-fn is_refused<T: std::fmt::Debug>(result: &Result<T, DecodeError>, depth: usize) {
-    if depth <= 64 {
-        assert!(result.is_ok(), "{depth} levels: {result:?}");
-    } else {
-        assert!(matches!(result, Err(DecodeError::TooDeep { limit: 64 })), "{depth} levels: {result:?}");
+fn is_judged_by_depth(result: Result<Value, DecodeError>, depth: usize) {
+    match result {
+        Ok(_) => assert!(depth <= 64, "{depth} levels are taken"),
+        Err(problem) => assert!(depth > 64 && problem == TOO_DEEP, "{depth} levels: {problem}"),
     }
 }
 
@@ -49,13 +48,12 @@ fn values_nest_as_deep_in_every_serializer() {
             for forms in [lists, maps] {
                 for (id, (open, inner, close)) in SUPPORTED.iter().zip(forms) {
                     let bytes = [&open.repeat(depth)[..], inner, &close.repeat(depth)].concat();
-                    is_refused(&decode::<Value>(*id, &bytes, &Budget::default()), depth);
+                    is_judged_by_depth(decode(*id, &bytes, &Budget::default()), depth);
                 }
             }
             // A map nested in its keys.
-            let bytes = [&[8_u8, 1].repeat(depth)[..], &[0, 0].repeat(depth.min(64)), &[0]].concat();
-            let result = decode::<Value>(SerializerId::POSTCARD, &bytes, &Budget::default());
-            assert_eq!(matches!(result, Err(TOO_DEEP)), depth > 64, "{result:?}");
+            let bytes = [&[8_u8, 1].repeat(depth)[..], &[0], &[0].repeat(depth)].concat();
+            is_judged_by_depth(Postcard::decode(&bytes, &Budget::default()), depth);
         }
     });
 }
@@ -87,38 +85,42 @@ struct Map(#[expect(dead_code)] BTreeMap<u8, Map>);
 #[derive(Debug, Deserialize)]
 struct Tuple(#[expect(dead_code)] (u8, Option<Box<Tuple>>));
 
-/// Decodes `depth` times `open`, then `inner`, in postcard; each `open` is so many levels.
-fn postcard_nest<T: serde::de::DeserializeOwned + std::fmt::Debug>(levels: usize, open: &[u8], inner: &[u8]) {
-    for depth in DEPTHS {
-        let bytes = [&open.repeat(depth)[..], inner].concat();
-        match Postcard::decode::<T>(&bytes, &Budget::default()) {
-            Ok(_) => assert!(depth * levels <= 64, "{depth} times {open:?} is taken"),
-            Err(DecodeError::TooDeep { limit: 64 }) => {
-                assert!(depth * levels + levels > 64, "{depth} times {open:?} is refused")
-            }
-            // The inner part lacks what closes the outer ones.
-            Err(other) => assert!(depth * levels <= 64, "{depth} times {open:?}: {other}"),
+/// A type nested in itself, in postcard: what opens one more, the innermost, what closes one.
+struct Nest {
+    open: &'static [u8],
+    inner: &'static [u8],
+    close: &'static [u8],
+    /// Levels of one more, and of the innermost.
+    levels: (usize, usize),
+}
+
+impl Nest {
+    fn decode<T: DeserializeOwned>(&self, times: usize) -> Result<T, DecodeError> {
+        let bytes = [&self.open.repeat(times)[..], self.inner, &self.close.repeat(times)].concat();
+        Postcard::decode(&bytes, &Budget::default())
+    }
+
+    fn check<T: DeserializeOwned + std::fmt::Debug>(&self) {
+        let deepest = (64 - self.levels.1) / self.levels.0;
+        self.decode::<T>(deepest).unwrap();
+        for times in [deepest + 1, 10_000, 100_000] {
+            assert_eq!(self.decode::<T>(times).unwrap_err(), TOO_DEEP, "{times} times {:?}", self.open);
         }
     }
-    // Exactly as deep as is allowed, whatever a level is.
-    let budget = Budget { depth: u16::try_from(10 * levels + levels).unwrap(), ..Budget::default() };
-    let bytes = [&open.repeat(10)[..], inner].concat();
-    assert!(!matches!(Postcard::decode::<T>(&bytes, &budget), Err(DecodeError::TooDeep { .. })), "{open:?}");
-    let bytes = [&open.repeat(12)[..], inner].concat();
-    assert!(matches!(Postcard::decode::<T>(&bytes, &budget), Err(DecodeError::TooDeep { .. })), "{open:?}");
 }
 
 #[test]
 fn types_nest_no_deeper_than_values() {
     on_a_threads_stack(|| {
-        postcard_nest::<N>(2, &[1], &[0]);
-        postcard_nest::<Named>(2, &[1], &[0]);
-        postcard_nest::<Newtype>(2, &[1], &[0]);
-        postcard_nest::<Tree>(1, &[1], &[0]);
-        postcard_nest::<Tree>(1, &[2], &[0]);
-        postcard_nest::<Tree>(1, &[3], &[0]);
-        postcard_nest::<Map>(2, &[1, 5], &[0]);
-        postcard_nest::<Tuple>(3, &[9, 1], &[9, 0]);
+        let nest = |open, inner, close, levels| Nest { open, inner, close, levels };
+        nest(&[1], &[0], &[], (2, 1)).check::<N>();
+        nest(&[1], &[0], &[], (2, 1)).check::<Named>();
+        nest(&[1], &[0], &[], (2, 2)).check::<Newtype>();
+        nest(&[1], &[0], &[], (1, 1)).check::<Tree>();
+        nest(&[2], &[0], &[9], (1, 1)).check::<Tree>();
+        nest(&[3], &[0], &[], (1, 1)).check::<Tree>();
+        nest(&[1, 5], &[0], &[], (2, 2)).check::<Map>();
+        nest(&[9, 1], &[9, 0], &[], (3, 2)).check::<Tuple>();
     });
 }
 
