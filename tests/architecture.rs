@@ -91,10 +91,25 @@ fn actix_is_named_in_one_folder() {
 #[test]
 fn sockets_are_opened_in_one_folder() {
     let mut problems = Vec::new();
-    for source in sources("src").into_iter().chain(sources("actors/src")) {
+    for source in sources("src") {
         if source.folder() != Some("transport") {
             problems.extend(source.find(&SOCKETS).iter().map(|line| format!("{}:{line}: names a socket", source.path)));
         }
+    }
+    none(&problems);
+}
+
+#[test]
+fn guests_do_not_know_each_other() {
+    let mut problems = Vec::new();
+    for source in sources("actors/src") {
+        let guest = source.path["actors/src/".len()..].split('/').next().unwrap();
+        // The program puts them together.
+        if guest.ends_with(".rs") || guest == "cli" || guest == "bin" {
+            continue;
+        }
+        let others = source.imports().into_iter().filter(|(import, _)| import != guest && guests().contains(import));
+        problems.extend(others.map(|(other, line)| format!("{}:{line}: knows the guest `{other}`", source.path)));
     }
     none(&problems);
 }
@@ -346,6 +361,12 @@ fn block_comment(text: &str) -> usize {
 
 fn allowed(folder: &str) -> &'static [&'static str] {
     FOLDERS.iter().find(|(name, _)| *name == folder).map_or(&[], |(_, may_use)| may_use)
+}
+
+/// The folders of `actors/src/`.
+fn guests() -> Vec<String> {
+    let entries = fs::read_dir(root().join("actors/src")).unwrap().map(Result::unwrap);
+    entries.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name().into_string().unwrap()).collect()
 }
 
 fn none(problems: &[String]) {

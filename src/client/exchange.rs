@@ -100,7 +100,11 @@ impl<R: Request> Exchange<R> {
                 State::New => {
                     self.begin();
                     match self.link.bound() {
-                        Some(binding) => self.start(binding, cx),
+                        Some(binding) => match self.start(binding, cx) {
+                            // It was only just sent; its waker is in the table.
+                            None if matches!(self.state, State::Waiting { .. }) => return Poll::Pending,
+                            ended => ended,
+                        },
                         None => {
                             self.state = State::Queued(self.link.queue());
                             None

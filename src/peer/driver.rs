@@ -203,6 +203,7 @@ impl Driver {
         // Replies are delivered under one lock; it is let go before anything else is done.
         let mut state: Option<MutexGuard<'_, State>> = None;
         let mut result = Ok(());
+        let mut begun = self.partial_since;
         loop {
             let frame = match Frame::decode(&mut self.input, shared.limits.max_message) {
                 Ok(Some(frame)) => frame,
@@ -212,6 +213,7 @@ impl Driver {
                     break;
                 }
             };
+            begun = None;
             match frame.header.kind {
                 MessageType::Result | MessageType::Bound => {
                     let state = state.get_or_insert_with(|| shared.lock());
@@ -231,7 +233,8 @@ impl Driver {
         }
         state.unwrap_or_else(|| shared.lock()).admitted = self.admitted;
         self.wakers.drain(..).for_each(Waker::wake);
-        self.partial_since = if self.input.is_empty() { None } else { Some(now) };
+        // A frame has its time from its first byte on, however often a further one drips in.
+        self.partial_since = if self.input.is_empty() { None } else { begun.or(Some(now)) };
         if self.stray > MAX_STRAY {
             return Err(broken("it replies to calls that were never made"));
         }

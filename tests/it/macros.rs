@@ -1,4 +1,5 @@
 //! Objects in every style that the macros know, called in this process and over a connection.
+#![allow(clippy::unwrap_used)]
 
 mod actors;
 mod blocks;

@@ -51,8 +51,8 @@ impl Call {
         let found = app.find(uri).await?;
         let description = describe::ask(app, &found).await?;
         if !description.methods.iter().any(|method| method.name == self.method) {
-            let why = NotStarted::NoSuchMethod { object: found.object, method: self.method.clone(), nearest: None };
-            return Err(explain(CallError::NotStarted(why), uri));
+            // Its proxy says so, and which was probably meant, without sending anything.
+            return self.call(app, uri, args).await;
         }
         self.connect(app, uri).await?.do_call(&self.method, args);
         describe::ask(app, &found).await.map(drop)

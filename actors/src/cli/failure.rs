@@ -82,8 +82,7 @@ impl<E: Error + 'static> From<CallError<E>> for Failure {
 
 /// It did run; what is not known is how far it came.
 fn failed(fault: &Fault) -> String {
-    let more = if fault.traceback.is_empty() { "" } else { "; -v shows the remote traceback" };
-    format!("may have run: {} raised {}: {}{more}", fault.object, fault.class, fault.message)
+    format!("may have run: {} raised {}: {}", fault.object, fault.class, fault.message)
 }
 
 impl From<ConnectError> for Failure {
@@ -136,10 +135,7 @@ mod tests {
         };
         let error: CallError = CallError::Failed(fault);
         let failure = Failure::from(error).during("calling withdraw");
-        assert_eq!(
-            failure.error,
-            "calling withdraw: may have run: bank.alice raised Overdrawn: 7 short; -v shows the remote traceback"
-        );
+        assert_eq!(failure.error, "calling withdraw: may have run: bank.alice raised Overdrawn: 7 short");
         assert!(failure.may_have_run && failure.report.is_some());
         let json = serde_json::to_value(&failure).unwrap();
         assert_eq!(json["may_have_run"], true);

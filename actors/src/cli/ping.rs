@@ -26,7 +26,7 @@ impl Ping {
         let daemon = describe::daemon(app, &found).await?;
         let start = Instant::now();
         daemon.send(Ask).await?;
-        let ms = start.elapsed().as_secs_f64() * 1000.0;
+        let ms = start.elapsed().as_micros() as f64 / 1000.0;
         if app.screen.is_json() {
             app.screen.json(&json!({ "uri": uri.to_string(), "daemon": found.daemon, "ms": ms }));
         } else {

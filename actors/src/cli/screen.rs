@@ -107,7 +107,8 @@ impl Screen {
         let mut out = io::stderr().lock();
         let head =
             if self.color && io::stderr().is_terminal() { format!("{BAD}error:{BAD:#}") } else { "error:".to_owned() };
-        let _ = writeln!(out, "{head} {}", one_line(&failure.error));
+        let more = if failure.report.is_some() && !self.verbose { "; -v shows the remote traceback" } else { "" };
+        let _ = writeln!(out, "{head} {}{more}", one_line(&failure.error));
         if let (true, Some(report)) = (self.verbose, &failure.report) {
             let _ = write!(out, "{}", harmless(report));
         }

@@ -119,9 +119,10 @@ async fn it_can_stand_in_a_function() {
 
     #[remote]
     impl Counter {
-        pub fn step(&mut self, by: Step) -> Step {
-            self.count += by.0;
-            Step(self.count)
+        pub fn step(&mut self, mut step: Step) -> Step {
+            self.count += step.0;
+            step.0 = self.count;
+            step
         }
     }
 

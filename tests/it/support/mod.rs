@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
+pub(crate) mod bystander;
 pub(crate) mod flaky;
 pub(crate) mod memory;
 pub(crate) mod pair;
