@@ -6,6 +6,7 @@
 mod support;
 
 mod calls;
+mod chaos;
 mod faults;
 mod limits;
 mod order;
