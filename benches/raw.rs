@@ -9,13 +9,13 @@
 //! after Pyroxene in the same run; only the ratio means anything.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-use std::cell::Cell;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use pyroxene::client::client::{Client, ClientConfig};
 use pyroxene::naming::resolve::NameResolver;
 use pyroxene::{Daemon, Proxy};
@@ -29,7 +29,7 @@ struct Echo;
 
 #[pyroxene::remote]
 impl Echo {
-    pub fn echo(&mut self, number: u64, payload: Vec<u8>) -> (u64, Vec<u8>) {
+    pub fn echo(&mut self, number: u64, payload: Bytes) -> (u64, Bytes) {
         (number, payload)
     }
 }
@@ -121,28 +121,26 @@ async fn serve_pyroxene() {
 async fn call_pyroxene(uri: &str, in_flight: u64, duration: Duration) -> f64 {
     let client = Client::new(ClientConfig::default(), Arc::new(NameResolver::default()));
     let echo = EchoProxy::from(Proxy::connect_with(&client, uri).await.expect("it can be reached"));
-    let done = Rc::new(Cell::new(0_u64));
-    let callers = async {
-        for first in 0..in_flight {
-            let (echo, done) = (echo.clone(), Rc::clone(&done));
-            tokio::task::spawn_local(async move {
-                for number in (first..).step_by(in_flight as usize) {
-                    let (back, bytes) = echo.echo(number, payload(number).to_vec()).await.expect("it answers");
-                    assert!(back == number && bytes == payload(number), "every reply is checked");
-                    done.set(done.get() + 1);
-                }
-            });
-        }
-        tokio::time::sleep(WARM_UP).await;
-        let (before, start) = (done.get(), Instant::now());
-        tokio::time::sleep(duration).await;
-        (done.get() - before) as f64 / start.elapsed().as_secs_f64()
-    };
-    tokio::task::LocalSet::new().run_until(callers).await
+    let done = Arc::new(AtomicU64::new(0));
+    for first in 0..in_flight {
+        let (echo, done) = (echo.clone(), Arc::clone(&done));
+        tokio::spawn(async move {
+            for number in (first..).step_by(in_flight as usize) {
+                let sent = Bytes::copy_from_slice(&payload(number));
+                let (back, bytes) = echo.echo(number, sent).await.expect("it answers");
+                assert!(back == number && bytes[..] == payload(number), "every reply is checked");
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    tokio::time::sleep(WARM_UP).await;
+    let (before, start) = (done.load(Ordering::Relaxed), Instant::now());
+    tokio::time::sleep(duration).await;
+    (done.load(Ordering::Relaxed) - before) as f64 / start.elapsed().as_secs_f64()
 }
 
 /// A frame: u32 length of what follows, u64 number, payload.
-const FRAME: usize = 4 + 8 + PAYLOAD;
+const HEAD: usize = 4 + 8;
 
 fn put(out: &mut Vec<u8>, number: u64, payload: &[u8]) {
     out.extend_from_slice(&((8 + payload.len()) as u32).to_le_bytes());
@@ -150,9 +148,13 @@ fn put(out: &mut Vec<u8>, number: u64, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-fn take(frame: &[u8]) -> (u64, &[u8]) {
-    let number = u64::from_le_bytes(frame[4..12].try_into().expect("eight bytes"));
-    (number, &frame[12..])
+/// The next whole frame of `input` from `at` on, which moves behind it.
+fn take<'a>(input: &'a [u8], at: &mut usize) -> Option<(u64, &'a [u8])> {
+    let head = input.get(*at..*at + HEAD)?;
+    let len = u32::from_le_bytes(head[..4].try_into().expect("four bytes")) as usize;
+    let frame = input.get(*at + 4..*at + 4 + len)?;
+    *at += 4 + len;
+    Some((u64::from_le_bytes(frame[..8].try_into().expect("eight bytes")), &frame[8..]))
 }
 
 async fn serve_raw() {
@@ -164,12 +166,11 @@ async fn serve_raw() {
         tokio::spawn(async move {
             let (mut input, mut out) = (Vec::with_capacity(64 << 10), Vec::new());
             while stream.read_buf(&mut input).await.is_ok_and(|read| read > 0) {
-                let whole = input.len() / FRAME * FRAME;
-                for frame in input[..whole].chunks(FRAME) {
-                    let (number, payload) = take(frame);
+                let mut at = 0;
+                while let Some((number, payload)) = take(&input, &mut at) {
                     put(&mut out, number, payload);
                 }
-                input.drain(..whole);
+                input.drain(..at);
                 if stream.write_all(&out).await.is_err() {
                     return;
                 }
@@ -190,16 +191,15 @@ async fn call_raw(address: &str, in_flight: u64, duration: Duration) -> f64 {
         stream.write_all(&out).await.expect("it reads");
         out.clear();
         assert!(stream.read_buf(&mut input).await.expect("it answers") > 0);
-        let whole = input.len() / FRAME * FRAME;
-        for frame in input[..whole].chunks(FRAME) {
-            let (number, bytes) = take(frame);
+        let mut at = 0;
+        while let Some((number, bytes)) = take(&input, &mut at) {
             assert!(number == expected && bytes == payload(number), "every reply is checked");
             expected += 1;
             done += 1;
             put(&mut out, next, &payload(next));
             next += 1;
         }
-        input.drain(..whole);
+        input.drain(..at);
         if !warm && start.elapsed() >= WARM_UP {
             (start, warm, done) = (Instant::now(), true, 0);
         } else if warm && start.elapsed() >= duration {

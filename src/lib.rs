@@ -1,28 +1,82 @@
 //! Distributed objects as supervised actors: define one, give it a name, call it from anywhere.
+//!
+//! ```text
+//! proxy ──► frames ──► daemon ──► queue of the object ──► actix actor
+//!   ▲                                                        │
+//!   └───────────── value, or one of four true endings ◄──────┘
+//! ```
+//!
+//! An object is an actix actor whose messages have one more derive, or a plain struct with one attribute. A [`Daemon`] hosts and supervises
+//! it, a name server gives it a name, a [`Proxy`] calls it, in this process or in another one. A call that goes wrong says who must act,
+//! and whether it ran: [`CallError`].
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "macros", feature = "daemon"))] {
+//! #[derive(Default)]
+//! struct Account {
+//!     balance: u64,
+//! }
+//!
+//! #[pyroxene::remote]
+//! impl Account {
+//!     pub fn deposit(&mut self, amount: u64) -> u64 {
+//!         self.balance += amount;
+//!         self.balance
+//!     }
+//! }
+//!
+//! # async fn serve() -> Result<(), pyroxene::ServeError> {
+//! pyroxene::serve("bank.alice", Account::default).await
+//! # }
+//! # async fn call() -> Result<(), Box<dyn std::error::Error>> {
+//! // In another process:
+//! let account = AccountProxy::connect("PYRONAME://bank.alice").await?;
+//! account.deposit(30).await?;
+//! # Ok(()) }
+//! # }
+//! ```
+//!
+//! The modules, bottom to top; each begins with what it may use and what it must never know. The manual is in [`manual`], the protocol in
+//! [`wire`].
+#![cfg_attr(not(any(doc, doctest)), allow(rustdoc::broken_intra_doc_links, reason = "the manual exists only in documentation"))]
 
 extern crate self as pyroxene;
 
 pub mod wire;
+
 pub mod codec;
+
 pub mod uri;
+
 pub mod object;
+
 pub mod transport;
+
 pub mod peer;
+
 pub mod client;
+
 pub mod naming;
+
 #[cfg(feature = "daemon")]
 pub mod daemon;
+
 mod ambient;
 pub mod config;
 pub mod log;
+#[cfg(feature = "macros")]
+mod macros;
 #[cfg(feature = "daemon")]
 mod serve;
+
+#[cfg(any(doc, doctest))]
+pub mod manual;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
 
-pub use client::client::{Client, ClientConfig};
 pub use client::call::Call;
+pub use client::client::{Client, ClientConfig};
 pub use client::connect::{Connect, IntoUri};
 pub use client::dyn_proxy::DynProxy;
 pub use client::proxy::Proxy;
@@ -31,12 +85,6 @@ pub use client::{CallError, ConnectError};
 pub use codec::Value;
 pub use codec::args::Args;
 pub use codec::fault::Fault;
-pub use naming::NameServer;
-pub use object::context::CallContext;
-pub use object::interface::{Accepts, Any, Interface};
-pub use object::message::{Never, RemoteError, RemoteMessage};
-pub use object::outcome::{NotStarted, Unknown};
-pub use uri::Uri;
 #[cfg(feature = "daemon")]
 pub use daemon::daemon::{Daemon, DaemonConfig};
 #[cfg(feature = "daemon")]
@@ -47,7 +95,18 @@ pub use daemon::remote_object::RemoteObject;
 pub use daemon::restart::Restart;
 #[cfg(feature = "daemon")]
 pub use daemon::{BindError, SpawnError};
+#[cfg(feature = "macros")]
+pub use macros::{RemoteMessage, RemoteObject, main, remote};
+pub use naming::NameServer;
+pub use object::context::CallContext;
+pub use object::interface::{Accepts, Any, Interface};
+pub use object::message::{Never, RemoteError, RemoteMessage};
+pub use object::outcome::{NotStarted, Unknown};
 #[cfg(feature = "daemon")]
 pub use serve::{ServeError, serve};
-#[cfg(feature = "macros")]
-pub use pyroxene_macros::{RemoteMessage, RemoteObject, main, remote};
+pub use uri::Uri;
+
+/// The README's program compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -19,7 +19,7 @@ pub use crate::daemon::{
     program::main,
     remote_object::{ObjectActor, RemoteObject},
     respond,
-    shared::SharedBy,
+    shared::{SharedBy, methods_shared_by},
 };
 
 pub use crate::__with_daemon as with_daemon;
@@ -40,19 +40,16 @@ macro_rules! __with_daemon {
     ($($code:tt)*) => {};
 }
 
-/// Stops the compiler where two methods of one object have one name. Names are known only to the compiler: a derive sees the messages' types.
-pub const fn assert_unique_names(methods: &[Method]) {
-    let mut later = 0;
-    while later < methods.len() {
-        let mut earlier = 0;
-        while earlier < later {
-            if same(methods[earlier].name.as_bytes(), methods[later].name.as_bytes()) {
-                panic!("two messages of the list call a method of the same name; `#[remote(name = \"…\")]` gives one another");
-            }
-            earlier += 1;
+/// Whether no earlier method has the name of the one at this place. Names are known only to the compiler: a derive sees the messages' types.
+pub const fn is_new_name(methods: &[Method], place: usize) -> bool {
+    let mut earlier = 0;
+    while earlier < place {
+        if same(methods[earlier].name.as_bytes(), methods[place].name.as_bytes()) {
+            return false;
         }
-        later += 1;
+        earlier += 1;
     }
+    true
 }
 
 const fn same(a: &[u8], b: &[u8]) -> bool {

@@ -137,6 +137,7 @@ mod tests {
         });
         let expected = quote! {
             #[automatically_derived]
+            #[diagnostic::do_not_recommend]
             impl ::pyroxene::__private::RemoteMessage for Withdraw {
                 type Output = Result<u64, Overdrawn>;
                 type Reply = u64;

@@ -25,7 +25,7 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
     let krate = options.crate_path();
     let interface = interface(&input, &krate, messages);
     let object = object(&input, &krate, messages);
-    let names = unique_names(&input, &krate);
+    let names = unique_names(&input, &krate, messages);
     Ok(quote!(#interface #object #names))
 }
 
@@ -72,6 +72,7 @@ fn interface(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> Tok
         let krate = located(krate, span);
         quote_spanned! {span=>
             #[automatically_derived]
+            #[diagnostic::do_not_recommend]
             impl #generics #krate::__private::Accepts<#message> for #ident #arguments #clause {
                 const INDEX: usize = #index;
             }
@@ -79,6 +80,7 @@ fn interface(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> Tok
     });
     quote! {
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl #generics #krate::__private::Interface for #ident #arguments #clause {
             const NAME: &'static str = #name;
             const METHODS: &'static [#krate::__private::Method] = &[#(#methods),*];
@@ -94,16 +96,10 @@ fn object(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> TokenS
     let arms = messages.iter().enumerate().map(|(index, message)| {
         let span = place(message);
         let private = located(&private, span);
-        let handler = quote_spanned!(span=> <Self as #private::actix::Handler<#message>>);
         quote_spanned! {span=>
-            #index => {
-                if let ::core::option::Option::Some((message, reply)) = invocation.open::<#message>() {
-                    let response = #handler::handle(self, message, ctx);
-                    (&&&&#private::respond::Probe::<Self, #message, #handler::Result>::new())
-                        .kind()
-                        .respond(response, reply, ctx);
-                }
-            }
+            #index => (&&&&#private::respond::Probe::<Self, #message>::new())
+                .kind()
+                .run::<Self, #message>(self, invocation, ctx),
         }
     });
     quote! {
@@ -144,13 +140,21 @@ fn object(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> TokenS
 }
 
 /// Two messages of one name would be one method; their names are known to the compiler, not to the macro.
-fn unique_names(input: &DeriveInput, krate: &TokenStream) -> Option<TokenStream> {
+fn unique_names(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> Option<TokenStream> {
+    const TAKEN: &str =
+        "another message of the list has the same name on the wire: give this one another, `#[remote(name = \"…\")]`";
     let ident = &input.ident;
-    input.generics.params.is_empty().then(|| {
-        quote! {
-            const _: () = #krate::__private::assert_unique_names(<#ident as #krate::__private::Interface>::METHODS);
+    let checks = messages.iter().enumerate().skip(1).map(|(index, message)| {
+        let span = place(message);
+        let krate = located(krate, span);
+        quote_spanned! {span=>
+            const _: () = ::core::assert!(
+                #krate::__private::is_new_name(<#ident as #krate::__private::Interface>::METHODS, #index),
+                #TAKEN,
+            );
         }
-    })
+    });
+    input.generics.params.is_empty().then(|| checks.collect())
 }
 
 #[cfg(test)]
@@ -174,8 +178,8 @@ mod tests {
         assert_has(&code, "Accepts<bank::Balance> for Account { const INDEX: usize = 1usize; }");
         let method = "::pyroxene::__private::Method::of";
         assert_has(&code, &format!("&[{method}::<Withdraw>(), {method}::<bank::Balance>()]"));
-        assert_has(&code, "1usize => { if let ::core::option::Option::Some((message, reply)) =");
-        assert_has(&code, "assert_unique_names(<Account as");
+        assert_has(&code, ".run::<Self, bank::Balance>(self, invocation, ctx)");
+        assert_has(&code, "is_new_name(<Account as ::pyroxene::__private::Interface>::METHODS, 1usize)");
     }
 
     #[test]
@@ -185,7 +189,7 @@ mod tests {
             struct Cache<K: Key> where K: Copy { entries: Vec<K> }
         });
         assert_has(&code, "impl<K: Key> ::pyroxene::__private::Accepts<Get<K>> for Cache<K> where K: Copy {");
-        assert!(!has(&code, "assert_unique_names"));
+        assert!(!has(&code, "is_new_name"));
     }
 
     #[test]

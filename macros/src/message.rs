@@ -31,6 +31,7 @@ impl Message<'_> {
         let (generics, arguments, clause) = self.generics.split_for_impl();
         quote! {
             #[automatically_derived]
+            #[diagnostic::do_not_recommend]
             impl #generics #krate::__private::RemoteMessage for #ident #arguments #clause {
                 type Output = #output;
                 type Reply = #reply;

@@ -15,12 +15,14 @@ pub(crate) fn interface(object: &Object) -> TokenStream {
     let indices = 0..messages.len();
     quote! {
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl #krate::__private::Interface for #interface {
             const NAME: &'static str = #name;
             const METHODS: &'static [#krate::__private::Method] = &[#(#krate::__private::Method::of::<#messages>()),*];
         }
         #(
             #[automatically_derived]
+            #[diagnostic::do_not_recommend]
             impl #krate::__private::Accepts<#messages> for #interface {
                 const INDEX: usize = #indices;
             }
@@ -80,12 +82,14 @@ pub(crate) fn implemented(krate: &TokenStream, this: &Ident, path: &Path) -> Tok
     let remote_object = remote_object(krate, &quote!(#this));
     quote_spanned! {place=>
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl #private::Interface for #this {
             const NAME: &'static str = #name;
-            const METHODS: &'static [#private::Method] = <#shared as #private::Interface>::METHODS;
+            const METHODS: &'static [#private::Method] = #private::methods_shared_by::<#shared, Self>();
         }
 
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl<__Message: #private::RemoteMessage> #private::Accepts<__Message> for #this
         where
             #shared: #private::Accepts<__Message>,

@@ -63,7 +63,7 @@ pub(crate) fn from_objects(object: &Object) -> TokenStream {
         #[allow(private_bounds)]
         impl<__Object> ::core::convert::From<#krate::__private::Proxy<__Object>> for #proxy
         where
-            __Object: #(#krate::__private::Accepts<#messages> +)*,
+            __Object: #krate::__private::Interface + #(#krate::__private::Accepts<#messages> +)*,
         {
             fn from(proxy: #krate::__private::Proxy<__Object>) -> Self {
                 #proxy(proxy.cast())

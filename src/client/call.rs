@@ -7,11 +7,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use crate::client::binding::{Binding, Choice};
 use crate::client::error::CallError;
-use crate::client::exchange::{Exchange, Request};
+use crate::client::exchange::{Exchange, Request, Terms};
 use crate::client::link::Link;
 use crate::codec;
 use crate::codec::args::Args;
@@ -23,7 +22,9 @@ use crate::object::invocation::Invocation;
 use crate::object::local::LocalObject;
 use crate::object::message::{RemoteError, RemoteMessage};
 use crate::object::outcome::{Failure, NotStarted};
-use crate::wire::{Frame, SerializerId};
+use crate::object::reply::LocalCaller;
+use crate::peer::in_flight::Answer;
+use crate::wire::SerializerId;
 
 /// A call that is made when it is awaited. Calls of one proxy and its clones start in the order in which they are first polled.
 ///
@@ -96,8 +97,8 @@ impl<M: RemoteMessage> Request for Typed<M> {
         }
     }
 
-    fn read(frame: &Frame, budget: &Budget) -> Result<M::Reply, String> {
-        codec::decode(frame.header.serializer, &frame.payload, budget).map_err(|e| e.to_string())
+    fn read(answer: &Answer, budget: &Budget) -> Result<M::Reply, String> {
+        codec::decode(answer.serializer, &answer.payload, budget).map_err(|e| e.to_string())
     }
 
     fn raised(fault: &Fault, budget: &Budget) -> Option<M::Error> {
@@ -107,16 +108,32 @@ impl<M: RemoteMessage> Request for Typed<M> {
         fault.detail.decode(budget).ok()
     }
 
-    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, deadline: Instant) -> LocalCall<M> {
+    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> LocalCall<M> {
         let (sender, receiver) = oneshot::channel();
-        let label = Arc::clone(object.label());
-        object.submit(Invocation::local(choice.index as usize, self.message, deadline, label, Some(sender)));
+        self.enqueue(choice, object, call, Some(sender));
         LocalCall(receiver)
     }
 
-    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, deadline: Instant) {
-        let label = Arc::clone(object.label());
-        object.submit(Invocation::local(choice.index as usize, self.message, deadline, label, None));
+    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) {
+        self.enqueue(choice, object, call, None);
+    }
+}
+
+impl<M: RemoteMessage> Typed<M> {
+    fn enqueue(
+        self,
+        choice: Choice,
+        object: &Arc<dyn LocalObject>,
+        call: Terms,
+        sender: Option<oneshot::Sender<Result<M::Output, Failure>>>,
+    ) {
+        let caller = LocalCaller {
+            message: Some(self.message),
+            sender,
+            object: Arc::clone(object.label()),
+            correlation: call.correlation,
+        };
+        object.submit(Invocation::local(choice.index as usize, call.deadline, caller));
     }
 }
 

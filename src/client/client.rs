@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::client::pool::Pool;
 use crate::object::context::CallContext;
 use crate::object::local::LocalDaemons;
@@ -91,25 +93,24 @@ impl Client {
         self.0.pool.clear();
     }
 
-    /// A new call's correlation id: that of the call in whose course it is made, if there is one.
-    pub(crate) fn correlation(&self) -> CorrelationId {
-        if let Some(call) = CallContext::current()
-            && !call.correlation.is_none()
-        {
-            return call.correlation;
-        }
+    /// The time and the correlation id of a new call: what was asked for, but never more time than the call in whose course it is made,
+    /// and that one's id.
+    #[inline]
+    pub(crate) fn inherit(&self, asked: Option<Duration>, now: Instant) -> (Duration, CorrelationId) {
+        let time = asked.unwrap_or(Duration::from_millis(self.0.config.timeout_ms.into()));
+        CallContext::with_current(|call| match call {
+            None => (time, self.correlation()),
+            Some(call) => {
+                let time = time.min(call.deadline.saturating_duration_since(now));
+                (time, if call.correlation.is_none() { self.correlation() } else { call.correlation })
+            }
+        })
+    }
+
+    fn correlation(&self) -> CorrelationId {
         let number = self.0.calls.fetch_add(1, Ordering::Relaxed);
         let id = self.0.session.wrapping_add(u128::from(number) << 64 | u128::from(number));
         CorrelationId(id.to_be_bytes())
-    }
-
-    /// The time a call has: what was asked for, but never more than the call in whose course it is made.
-    pub(crate) fn time_for(&self, asked: Option<Duration>) -> Duration {
-        let time = asked.unwrap_or(Duration::from_millis(self.0.config.timeout_ms.into()));
-        match CallContext::current() {
-            Some(call) => time.min(call.deadline.saturating_duration_since(tokio::time::Instant::now())),
-            None => time,
-        }
     }
 
     /// Where `uri` is, asking a name server when it has to.

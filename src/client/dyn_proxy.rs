@@ -7,13 +7,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use crate::client::binding::{Binding, Choice};
 use crate::client::client::Client;
 use crate::client::connect::{Connect, FromLink, IntoUri};
 use crate::client::error::CallError;
-use crate::client::exchange::{Exchange, Request};
+use crate::client::exchange::{Exchange, Request, Terms};
 use crate::client::link::Link;
 use crate::codec::args::Args;
 use crate::codec::budget::Budget;
@@ -26,7 +25,8 @@ use crate::object::message::Never;
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::DynCaller;
 use crate::uri::Uri;
-use crate::wire::{Frame, SerializerId};
+use crate::peer::in_flight::Answer;
+use crate::wire::SerializerId;
 
 /// A proxy that needs no types: methods by name, arguments and results as [`Value`]s.
 ///
@@ -125,22 +125,22 @@ impl Request for Named {
         call.encode(SerializerId::MESSAGE_PACK, out).map_err(|e| e.to_string())
     }
 
-    fn read(frame: &Frame, budget: &Budget) -> Result<Value, String> {
-        codec::decode(frame.header.serializer, &frame.payload, budget).map_err(|e| e.to_string())
+    fn read(answer: &Answer, budget: &Budget) -> Result<Value, String> {
+        codec::decode(answer.serializer, &answer.payload, budget).map_err(|e| e.to_string())
     }
 
     fn raised(_: &Fault, _: &Budget) -> Option<Never> {
         None
     }
 
-    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, deadline: Instant) -> LocalDynCall {
+    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> LocalDynCall {
         let (sender, receiver) = oneshot::channel();
-        self.enqueue(choice, object, deadline, Some(sender));
+        self.enqueue(choice, object, call, Some(sender));
         LocalDynCall(receiver)
     }
 
-    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, deadline: Instant) {
-        self.enqueue(choice, object, deadline, None);
+    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) {
+        self.enqueue(choice, object, call, None);
     }
 }
 
@@ -149,11 +149,12 @@ impl Named {
         self,
         choice: Choice,
         object: &Arc<dyn LocalObject>,
-        deadline: Instant,
+        call: Terms,
         sender: Option<oneshot::Sender<Result<Value, Failure>>>,
     ) {
-        let caller = DynCaller { sender, object: Arc::clone(object.label()), method: self.method };
-        object.submit(Invocation::local_dyn(choice.index as usize, self.args, deadline, caller));
+        let label = Arc::clone(object.label());
+        let caller = DynCaller { sender, object: label, method: self.method, correlation: call.correlation };
+        object.submit(Invocation::local_dyn(choice.index as usize, self.args, call.deadline, caller));
     }
 }
 

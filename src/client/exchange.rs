@@ -15,10 +15,10 @@ use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
 use crate::object::local::LocalObject;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
-use crate::peer::connection::{Connection, StartError};
-use crate::peer::in_flight::Ending;
+use crate::peer::connection::StartError;
+use crate::peer::in_flight::{Answer, Ending};
 use crate::transport::network::BoxFuture;
-use crate::wire::{AnnotationId, CorrelationId, Flags, Frame, FrameWriter, MessageType, SerializerId};
+use crate::wire::{AnnotationId, CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
 
 /// What differs between calls with a typed message and calls by name.
 pub(crate) trait Request: Send + Unpin + 'static {
@@ -33,13 +33,20 @@ pub(crate) trait Request: Send + Unpin + 'static {
     fn serializer(&self, choice: Choice) -> SerializerId;
     /// Appends the payload of the request.
     fn write(&self, choice: Choice, handle: u32, object: &str, out: &mut Vec<u8>) -> Result<(), String>;
-    fn read(frame: &Frame, budget: &Budget) -> Result<Self::Value, String>;
+    fn read(answer: &Answer, budget: &Budget) -> Result<Self::Value, String>;
     /// The error that the object raised, if this client knows its type.
     fn raised(fault: &Fault, budget: &Budget) -> Option<Self::Raised>;
     /// Puts the call into the queue of an object of this process.
-    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, deadline: Instant) -> Self::Local;
+    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> Self::Local;
     /// The same, when nobody waits for the outcome.
-    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, deadline: Instant);
+    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms);
+}
+
+/// What goes with a call to an object of this process.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) deadline: Instant,
+    pub(crate) correlation: CorrelationId,
 }
 
 /// Attempts that one call may make: what surely did not run is tried again where that can help.
@@ -52,7 +59,8 @@ pub(crate) struct Exchange<R: Request> {
     request: Option<R>,
     pub(crate) asked: Option<Duration>,
     correlation: CorrelationId,
-    deadline: Instant,
+    /// Known once it is under way.
+    deadline: Option<Instant>,
     time: Duration,
     /// Its place among the calls of the proxy.
     number: u64,
@@ -64,7 +72,7 @@ enum State<R: Request> {
     New,
     Queued(Queued),
     Binding(BoxFuture<'static, (Result<Arc<Binding>, NotStarted>, Turn)>),
-    Waiting { binding: Arc<Binding>, connection: Connection, seq: u16 },
+    Waiting { binding: Arc<Binding>, seq: u16 },
     Local { outcome: R::Local, timer: Option<Pin<Box<Sleep>>> },
     Done,
 }
@@ -73,13 +81,12 @@ type Ended<R> = Result<<R as Request>::Value, CallError<<R as Request>::Raised>>
 
 impl<R: Request> Exchange<R> {
     pub(crate) fn new(link: Arc<Link>, request: R) -> Exchange<R> {
-        let now = Instant::now();
         Exchange {
             link,
             request: Some(request),
             asked: None,
             correlation: CorrelationId::NONE,
-            deadline: now,
+            deadline: None,
             time: Duration::ZERO,
             number: 0,
             attempts: 0,
@@ -93,7 +100,11 @@ impl<R: Request> Exchange<R> {
                 State::New => {
                     self.begin();
                     match self.link.bound() {
-                        Some(binding) => self.start(binding, cx),
+                        Some(binding) => match self.start(binding, cx) {
+                            // It was only just sent; its waker is in the table.
+                            None if matches!(self.state, State::Waiting { .. }) => return Poll::Pending,
+                            ended => ended,
+                        },
                         None => {
                             self.state = State::Queued(self.link.queue());
                             None
@@ -102,7 +113,7 @@ impl<R: Request> Exchange<R> {
                 }
                 State::Queued(queued) => {
                     let turn = std::task::ready!(Pin::new(queued).poll(cx));
-                    let (link, deadline) = (Arc::clone(&self.link), self.deadline);
+                    let (link, deadline) = (Arc::clone(&self.link), self.deadline());
                     self.state = State::Binding(Box::pin(async move {
                         let bound = tokio::time::timeout_at(deadline, link.bind()).await;
                         (bound.unwrap_or_else(|_| Err(late(&link))), turn)
@@ -119,7 +130,8 @@ impl<R: Request> Exchange<R> {
                     drop(turn);
                     ended
                 }
-                State::Waiting { connection, seq, .. } => {
+                State::Waiting { binding, seq } => {
+                    let Route::Remote(connection, _) = &binding.route else { return Poll::Pending };
                     let ending = match connection.poll(*seq, cx.waker()) {
                         Some(ending) => ending,
                         None => return Poll::Pending,
@@ -131,7 +143,7 @@ impl<R: Request> Exchange<R> {
                         let object = self.link.uri.to_string();
                         Some(outcome.unwrap_or(Err(CallError::Unknown(Unknown::Aborted { object }))))
                     } else {
-                        let deadline = self.deadline;
+                        let deadline = self.deadline.unwrap_or_else(Instant::now);
                         let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
                         std::task::ready!(timer.as_mut().poll(cx));
                         Some(Err(CallError::Unknown(self.out_of_time())))
@@ -148,10 +160,18 @@ impl<R: Request> Exchange<R> {
     }
 
     fn begin(&mut self) {
-        self.time = self.link.client.time_for(self.asked);
-        self.deadline = Instant::now() + self.time;
-        self.correlation = self.link.client.correlation();
+        let now = Instant::now();
+        (self.time, self.correlation) = self.link.client.inherit(self.asked, now);
+        self.deadline = Some(now + self.time);
         self.number = self.link.number();
+    }
+
+    fn terms(&self) -> Terms {
+        Terms { deadline: self.deadline(), correlation: self.correlation }
+    }
+
+    fn deadline(&self) -> Instant {
+        self.deadline.unwrap_or_else(Instant::now)
     }
 
     /// Sends the call; `None` when its end is to be waited for.
@@ -170,21 +190,21 @@ impl<R: Request> Exchange<R> {
         match &binding.route {
             Route::Local(object) => {
                 self.link.sent(self.number);
-                let outcome = self.request.take()?.submit(choice, object, self.deadline);
+                let terms = self.terms();
+                let outcome = self.request.take()?.submit(choice, object, terms);
                 self.state = State::Local { outcome, timer: None };
                 None
             }
             Route::Remote(connection, handle) => {
-                let connection = connection.clone();
                 let limit = connection.max_message();
-                let started = connection.start(self.deadline, cx.waker(), |out, seq| {
+                let started = connection.start(self.deadline(), cx.waker(), |out, seq| {
                     let flags = Flags::default();
                     self.write(request, choice, *handle, &binding.object, flags, seq, limit, out)
                 });
                 match started {
                     Ok(seq) => {
                         self.link.sent(self.number);
-                        self.state = State::Waiting { binding, connection, seq };
+                        self.state = State::Waiting { binding, seq };
                         None
                     }
                     Err(StartError::Unwritable(problem)) => {
@@ -243,13 +263,12 @@ impl<R: Request> Exchange<R> {
     }
 
     fn end(&mut self, ending: Ending) -> Option<Ended<R>> {
-        let State::Waiting { binding, connection, .. } = std::mem::replace(&mut self.state, State::Done) else {
-            return None;
-        };
+        let State::Waiting { binding, .. } = std::mem::replace(&mut self.state, State::Done) else { return None };
+        let Route::Remote(connection, _) = &binding.route else { return None };
         let budget = Budget::default();
         match ending {
-            Ending::Reply(frame) if frame.header.flags.contains(Flags::EXCEPTION) => {
-                let fault = match Fault::decode(frame.header.serializer, &frame.payload, &budget) {
+            Ending::Reply(answer) if answer.flags.contains(Flags::EXCEPTION) => {
+                let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {
                     Ok(fault) => fault,
                     Err(problem) => return Some(Err(CallError::Failed(self.unreadable(&problem.to_string())))),
                 };
@@ -262,8 +281,8 @@ impl<R: Request> Exchange<R> {
                     })),
                 }
             }
-            Ending::Reply(frame) => {
-                Some(R::read(&frame, &budget).map_err(|problem| CallError::Failed(self.unreadable(&problem))))
+            Ending::Reply(answer) => {
+                Some(R::read(&answer, &budget).map_err(|problem| CallError::Failed(self.unreadable(&problem))))
             }
             Ending::OutOfTime => Some(Err(CallError::Unknown(self.out_of_time()))),
             Ending::Lost { written: true } => {
@@ -315,7 +334,7 @@ impl<R: Request> Exchange<R> {
         let queued = self.link.queue();
         tokio::spawn(async move {
             let turn = queued.await;
-            let bound = tokio::time::timeout_at(self.deadline, self.link.bind()).await;
+            let bound = tokio::time::timeout_at(self.deadline(), self.link.bind()).await;
             let sent = match bound.unwrap_or_else(|_| Err(late(&self.link))) {
                 Ok(binding) => self.oneway(&binding),
                 Err(why) => Err(why),
@@ -334,8 +353,9 @@ impl<R: Request> Exchange<R> {
         match &binding.route {
             Route::Local(object) => {
                 self.link.sent(self.number);
+                let terms = self.terms();
                 if let Some(request) = self.request.take() {
-                    request.tell(choice, object, self.deadline);
+                    request.tell(choice, object, terms);
                 }
                 Ok(())
             }
@@ -361,7 +381,9 @@ impl<R: Request> Exchange<R> {
 
 impl<R: Request> Drop for Exchange<R> {
     fn drop(&mut self) {
-        if let State::Waiting { connection, seq, .. } = &self.state {
+        if let State::Waiting { binding, seq } = &self.state
+            && let Route::Remote(connection, _) = &binding.route
+        {
             connection.abandon(*seq);
         }
     }

@@ -1,5 +1,6 @@
 //! From an object's queue into its handlers.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use actix::{ActorContext, ActorState, AsyncContext, Context, Message};
@@ -7,10 +8,9 @@ use tokio::time::Instant;
 
 use crate::daemon::entry::{Entry, Loss};
 use crate::daemon::remote_object::ObjectActor;
+use crate::object::context::CallScope;
+use crate::object::invocation::Invocation;
 use crate::object::panic;
-
-/// Calls that one object runs before the others on its arbiter get their turn.
-const TURN: usize = 64;
 
 /// Tells an actor that calls wait in its queue. One is in its mailbox at a time, whatever number of calls wait.
 #[derive(Message)]
@@ -28,34 +28,48 @@ impl Deliver {
     /// Runs what waits, one call after the other, each behind a panic guard. The handler that the macros write calls this.
     pub fn run<A: ObjectActor>(mut self, actor: &mut A, ctx: &mut Context<A>) {
         let Some(entry) = self.entry.take() else { return };
-        for _ in 0..TURN {
-            let Some(invocation) = entry.next(self.generation) else { return };
-            // Asked for each call: the one before it may have taken its time.
-            let Some(invocation) = invocation.is_wanted(Instant::now()) else { continue };
-            let current = Current { entry: Arc::clone(&entry), generation: self.generation };
-            let call = invocation.context();
-            let ran = current.enter(|| panic::guard(|| call.enter(|| actor.dispatch(invocation, ctx))));
-            if let Err(report) = ran {
-                entry.lost(self.generation, Loss::Panicked(report.message));
-                ctx.terminate();
-                return;
+        let mut turn = VecDeque::new();
+        let current = Current { entry, generation: self.generation };
+        while current.entry.take_turn(self.generation, &mut turn) {
+            let ran = current.enter(|| run_turn(&mut turn, actor, ctx));
+            let left = current.entry.give_back(&mut turn);
+            if let Err(loss) = ran {
+                return current.entry.lost(self.generation, loss);
             }
-            if ctx.state() != ActorState::Running {
-                entry.lost(self.generation, Loss::Stopped);
-                return;
+            if left && !ctx.waiting() {
+                // The mailbox of actix never yields by itself, and others on this arbiter wait as well.
+                ctx.wait(actix::fut::wrap_future(tokio::task::yield_now()));
             }
             if ctx.waiting() {
-                return self.again(entry, ctx);
+                let again = Deliver::new(current.entry, self.generation);
+                return ctx.address().do_send(again);
             }
         }
-        // The mailbox of actix never yields by itself.
-        ctx.wait(actix::fut::wrap_future(tokio::task::yield_now()));
-        self.again(entry, ctx);
     }
+}
 
-    fn again<A: ObjectActor>(&self, entry: Arc<Entry>, ctx: &mut Context<A>) {
-        ctx.address().do_send(Deliver { entry: Some(entry), generation: self.generation });
+/// Runs the calls of one turn until they are done, the actor is lost, or a call has the actor to itself.
+fn run_turn<A: ObjectActor>(turn: &mut VecDeque<Invocation>, actor: &mut A, ctx: &mut Context<A>) -> Result<(), Loss> {
+    let scope = CallScope::begin();
+    while let Some(invocation) = turn.pop_front() {
+        // The time is asked for each call: the one before it may have taken its own.
+        if let Some(why) = invocation.unwanted(Instant::now()) {
+            invocation.refuse(why);
+            continue;
+        }
+        invocation.enter(&scope);
+        if let Err(report) = panic::guard(|| actor.dispatch(invocation, ctx)) {
+            ctx.terminate();
+            return Err(Loss::Panicked(report.message));
+        }
+        if ctx.state() != ActorState::Running {
+            return Err(Loss::Stopped);
+        }
+        if ctx.waiting() {
+            break;
+        }
     }
+    Ok(())
 }
 
 impl Drop for Deliver {
@@ -94,8 +108,8 @@ impl Current {
         self.entry.lost(self.generation, Loss::Died);
     }
 
-    fn enter<R>(self, f: impl FnOnce() -> R) -> R {
-        let before = CURRENT.replace(Some(self));
+    fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+        let before = CURRENT.replace(Some(self.clone()));
         let result = f();
         CURRENT.set(before);
         result

@@ -12,6 +12,8 @@ use crate::object::invocation::Invocation;
 use crate::object::local::LocalObject;
 use crate::object::outcome::NotStarted;
 
+/// Calls that one object runs before the others on its arbiter get their turn.
+const TURN: usize = 64;
 /// After how long a caller that found a full queue may try again, milliseconds.
 const RETRY_MS: u32 = 10;
 
@@ -147,17 +149,34 @@ impl Entry {
         invocation.refuse(refusal);
     }
 
-    /// The next call for the actor of this generation.
-    pub(crate) fn next(&self, generation: u64) -> Option<Invocation> {
+    /// Moves the next calls for the actor of this generation into `turn`, which is empty: all that wait, but not more than a fair share.
+    /// Says whether there are any.
+    pub(crate) fn take_turn(&self, generation: u64, turn: &mut VecDeque<Invocation>) -> bool {
         let mut queue = self.lock();
         if queue.generation != generation {
-            return None;
+            return false;
         }
-        let next = queue.waiting.pop_front();
-        if next.is_none() {
-            queue.scheduled = false;
+        // What is in a turn has left the queue, so a small queue has small turns.
+        let share = (self.capacity / 16).clamp(1, TURN);
+        if queue.waiting.len() <= share {
+            std::mem::swap(&mut queue.waiting, turn);
+        } else {
+            turn.extend(queue.waiting.drain(..share));
         }
-        next
+        queue.scheduled = !turn.is_empty();
+        queue.scheduled
+    }
+
+    /// Puts back what a turn did not come to, in its old place; or else its memory. Says whether calls wait.
+    pub(crate) fn give_back(&self, turn: &mut VecDeque<Invocation>) -> bool {
+        let mut queue = self.lock();
+        while let Some(invocation) = turn.pop_back() {
+            queue.waiting.push_front(invocation);
+        }
+        if queue.waiting.is_empty() {
+            std::mem::swap(&mut queue.waiting, turn);
+        }
+        !queue.waiting.is_empty()
     }
 
     /// The generation of the actor about to be made; `None` when the object is not to be started any more.

@@ -102,6 +102,7 @@ pub struct UnknownObject {
 macro_rules! methods {
     ($($index:literal $message:ident $name:literal $reply:ty, $error:ty, $output:ty, $doc:literal, $outcome:expr;)*) => {
         $(
+            #[diagnostic::do_not_recommend]
             impl RemoteMessage for $message {
                 type Output = $output;
                 type Reply = $reply;
@@ -115,11 +116,13 @@ macro_rules! methods {
                 }
             }
 
+            #[diagnostic::do_not_recommend]
             impl Accepts<$message> for DaemonObject {
                 const INDEX: usize = $index;
             }
         )*
 
+        #[diagnostic::do_not_recommend]
         impl Interface for DaemonObject {
             const NAME: &'static str = "Daemon";
             const METHODS: &'static [Method] = &[$(Method::of::<$message>()),*];

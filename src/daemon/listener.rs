@@ -16,7 +16,7 @@ pub(crate) fn listen(daemon: &Daemon, mut listener: Box<dyn Listener>) {
     let inner = Arc::downgrade(&daemon.0);
     let mut closing = daemon.0.closing.subscribe();
     let log = daemon.0.config.log.clone();
-    tokio::spawn(async move {
+    actix_rt::spawn(async move {
         let mut pause = PAUSE.0;
         loop {
             let accepted = tokio::select! {
@@ -46,7 +46,7 @@ pub(crate) fn listen(daemon: &Daemon, mut listener: Box<dyn Listener>) {
 /// Hears what the client wants, and hands the connection over to the thread of the object it is for.
 pub(crate) fn greet(inner: &Arc<Inner>, stream: Stream) {
     let inner = Arc::clone(inner);
-    tokio::spawn(async move {
+    actix_rt::spawn(async move {
         let log = inner.config.log.clone();
         let peer = stream.peer().to_owned();
         if inner.connections().len() >= inner.config.limits.connections as usize {
@@ -76,7 +76,8 @@ fn hand_over(inner: &Arc<Inner>, greeting: Greeting) {
             match detached.serve(daemon, &inner.config.limits, inner.incarnation, &log) {
                 Ok((shared, driver)) => {
                     inner.add_connection(&shared);
-                    tokio::spawn(driver.run());
+                    // Beside the objects, in the arbiter's own queue of tasks: from there to an actor is no detour.
+                    actix_rt::spawn(driver.run());
                 }
                 Err(problem) => slog::warn!(log, "connection lost on its way to its object"; "problem" => %problem),
             }

@@ -15,12 +15,14 @@ pub trait Outcome {
     fn error(self) -> Option<Box<dyn Error>>;
 }
 
+#[diagnostic::do_not_recommend]
 impl Outcome for () {
     fn error(self) -> Option<Box<dyn Error>> {
         None
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Into<Box<dyn Error>>> Outcome for Result<(), E> {
     fn error(self) -> Option<Box<dyn Error>> {
         self.err().map(Into::into)

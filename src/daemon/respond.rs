@@ -1,8 +1,7 @@
-//! From what a handler returned to the reply, for every reply kind of actix.
+//! From a call to its handler, and from what that returned to the reply, for every reply kind of actix.
 //!
 //! A plain value or `Result` is written at once, without a task or a channel. The kind is chosen where the macro knows the concrete types:
-//! `(&&&&Probe::<A, M, R>::new()).kind()` finds the most special of the four traits below, because method lookup prefers fewer
-//! dereferences.
+//! `(&&&&Probe::<A, M>::new()).kind()` finds the most special of the four traits below, because method lookup prefers fewer dereferences.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -11,19 +10,30 @@ use std::task::{Context as TaskContext, Poll};
 
 use actix::dev::MessageResponse;
 use actix::fut::{ActorFuture, ActorFutureExt};
-use actix::{Actor, AsyncContext, Context, Message};
+use actix::{Actor, AsyncContext, Context, Handler, Message};
 
 use crate::daemon::deliver::Current;
 use crate::daemon::remote_object::ObjectActor;
 use crate::object::context::CallContext;
-use crate::object::invocation::ReplyTo;
+use crate::object::invocation::{Invocation, ReplyTo};
 use crate::object::message::RemoteMessage;
 use crate::object::panic::{self, PanicReport};
 
-/// Stands for the handler of `M` in actor `A`, which returns an `R`.
-pub struct Probe<A, M, R>(PhantomData<fn(A, M, R)>);
+/// An actor that handles the message `M`: every [`Handler`] of it. A name of our own lets the compiler say what is missing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no handler for `{M}`",
+    label = "the object has to handle this",
+    note = "write `impl Handler<{M}> for {Self}`, as for any actix actor, or take `{M}` off the list"
+)]
+pub trait Handles<M: Message>: Handler<M> {}
 
-impl<A, M, R> Probe<A, M, R> {
+#[diagnostic::do_not_recommend]
+impl<A: Handler<M>, M: Message> Handles<M> for A {}
+
+/// Stands for the handler of `M` in actor `A`.
+pub struct Probe<A, M>(PhantomData<fn(A, M)>);
+
+impl<A, M> Probe<A, M> {
     /// A new one; it holds nothing.
     #[expect(clippy::new_without_default, reason = "only macros make one")]
     pub fn new() -> Self {
@@ -40,6 +50,9 @@ pub struct ActorAsync;
 /// The handler returns something else that actix knows how to send, such as [`actix::AtomicResponse`].
 pub struct Other;
 
+type BoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+type BoxActorFuture<A, T> = Pin<Box<dyn ActorFuture<A, Output = T>>>;
+
 /// Chooses [`Value`].
 pub trait ValueKind {
     /// The kind.
@@ -47,7 +60,7 @@ pub trait ValueKind {
         Value
     }
 }
-impl<A, M: RemoteMessage> ValueKind for &&&Probe<A, M, M::Output> {}
+impl<A: Handler<M, Result = M::Output>, M: RemoteMessage + Message> ValueKind for &&&Probe<A, M> {}
 
 /// Chooses [`Async`].
 pub trait AsyncKind {
@@ -56,7 +69,7 @@ pub trait AsyncKind {
         Async
     }
 }
-impl<A, M: RemoteMessage> AsyncKind for &&Probe<A, M, Pin<Box<dyn Future<Output = M::Output>>>> {}
+impl<A: Handler<M, Result = BoxFuture<M::Output>>, M: RemoteMessage + Message> AsyncKind for &&Probe<A, M> {}
 
 /// Chooses [`ActorAsync`].
 pub trait ActorAsyncKind {
@@ -65,58 +78,68 @@ pub trait ActorAsyncKind {
         ActorAsync
     }
 }
-impl<A: Actor, M: RemoteMessage> ActorAsyncKind for &Probe<A, M, Pin<Box<dyn ActorFuture<A, Output = M::Output>>>> {}
+impl<A: Handler<M, Result = BoxActorFuture<A, M::Output>>, M: RemoteMessage + Message> ActorAsyncKind for &Probe<A, M> {}
 
-/// Chooses [`Other`].
+/// Chooses [`Other`], also where there is no handler at all: it is the one that says so.
 pub trait OtherKind {
     /// The kind.
     fn kind(&self) -> Other {
         Other
     }
 }
-impl<A: Actor, M: Message, R: MessageResponse<A, M>> OtherKind for Probe<A, M, R> {}
+impl<A, M> OtherKind for Probe<A, M> {}
 
 impl Value {
-    /// Sends the value.
-    pub fn respond<A: ObjectActor, M: RemoteMessage>(self, value: M::Output, reply: ReplyTo<M>, _: &mut Context<A>) {
-        reply.send(value);
+    /// Runs the call, and sends the value.
+    pub fn run<A, M>(self, actor: &mut A, invocation: Invocation, ctx: &mut Context<A>)
+    where
+        A: ObjectActor + Handler<M, Result = M::Output>,
+        M: RemoteMessage + Message,
+    {
+        if let Some((message, reply)) = invocation.open::<M>() {
+            reply.send(actor.handle(message, ctx));
+        }
     }
 }
 
 impl Async {
-    /// Sends the value when the future ends.
-    pub fn respond<A: ObjectActor, M: RemoteMessage>(
-        self,
-        future: Pin<Box<dyn Future<Output = M::Output>>>,
-        reply: ReplyTo<M>,
-        ctx: &mut Context<A>,
-    ) {
-        ctx.spawn(end_call(actix::fut::wrap_future(future), reply));
+    /// Runs the call, and sends the value when the future ends.
+    pub fn run<A, M>(self, actor: &mut A, invocation: Invocation, ctx: &mut Context<A>)
+    where
+        A: ObjectActor + Handler<M, Result = BoxFuture<M::Output>>,
+        M: RemoteMessage + Message,
+    {
+        if let Some((message, reply)) = invocation.open::<M>() {
+            let future = actor.handle(message, ctx);
+            ctx.spawn(end_call(actix::fut::wrap_future(future), reply));
+        }
     }
 }
 
 impl ActorAsync {
-    /// Sends the value when the future ends.
-    pub fn respond<A: ObjectActor, M: RemoteMessage>(
-        self,
-        future: Pin<Box<dyn ActorFuture<A, Output = M::Output>>>,
-        reply: ReplyTo<M>,
-        ctx: &mut Context<A>,
-    ) {
-        ctx.spawn(end_call(future, reply));
+    /// Runs the call, and sends the value when the future ends.
+    pub fn run<A, M>(self, actor: &mut A, invocation: Invocation, ctx: &mut Context<A>)
+    where
+        A: ObjectActor + Handler<M, Result = BoxActorFuture<A, M::Output>>,
+        M: RemoteMessage + Message,
+    {
+        if let Some((message, reply)) = invocation.open::<M>() {
+            let future = actor.handle(message, ctx);
+            ctx.spawn(end_call(future, reply));
+        }
     }
 }
 
 impl Other {
-    /// Sends the value when actix has it.
-    pub fn respond<A, M, R>(self, response: R, reply: ReplyTo<M>, ctx: &mut Context<A>)
+    /// Runs the call, and sends the value when actix has it.
+    pub fn run<A, M>(self, actor: &mut A, invocation: Invocation, ctx: &mut Context<A>)
     where
-        A: ObjectActor,
+        A: ObjectActor + Handles<M>,
         M: RemoteMessage + Message<Result = <M as RemoteMessage>::Output>,
-        R: MessageResponse<A, M>,
     {
+        let Some((message, reply)) = invocation.open::<M>() else { return };
         let (sender, mut receiver) = tokio::sync::oneshot::channel();
-        response.handle(ctx, Some(sender));
+        actor.handle(message, ctx).handle(ctx, Some(sender));
         if let Ok(value) = receiver.try_recv() {
             return reply.send(value);
         }
@@ -186,5 +209,51 @@ impl<A: Actor, F: ActorFuture<A> + Unpin> ActorFuture<A> for Guarded<F> {
             Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
             Err(report) => Poll::Ready(Err(report)),
         }
+    }
+}
+
+#[cfg(all(test, feature = "macros"))]
+mod tests {
+    use actix::{AtomicResponse, MessageResult, ResponseActFuture, ResponseFuture};
+
+    use super::*;
+
+    #[derive(serde::Serialize, serde::Deserialize, crate::RemoteMessage)]
+    #[remote(returns = "Result<u8, crate::Never>")]
+    struct Ask<const KIND: u8>;
+
+    struct Account;
+
+    impl Actor for Account {
+        type Context = Context<Self>;
+    }
+
+    macro_rules! handlers {
+        ($($kind:literal $result:ty;)*) => {$(
+            impl Handler<Ask<$kind>> for Account {
+                type Result = $result;
+                fn handle(&mut self, _: Ask<$kind>, _: &mut Context<Self>) -> Self::Result {
+                    unreachable!("only its type is looked at")
+                }
+            }
+        )*};
+    }
+
+    handlers! {
+        0 Result<u8, crate::Never>;
+        1 ResponseFuture<Result<u8, crate::Never>>;
+        2 ResponseActFuture<Self, Result<u8, crate::Never>>;
+        3 AtomicResponse<Self, Result<u8, crate::Never>>;
+        4 MessageResult<Ask<4>>;
+    }
+
+    #[test]
+    #[expect(clippy::needless_borrow, reason = "the borrows are what chooses")]
+    fn the_most_special_kind_is_chosen() {
+        let _: Value = (&&&&Probe::<Account, Ask<0>>::new()).kind();
+        let _: Async = (&&&&Probe::<Account, Ask<1>>::new()).kind();
+        let _: ActorAsync = (&&&&Probe::<Account, Ask<2>>::new()).kind();
+        let _: Other = (&&&&Probe::<Account, Ask<3>>::new()).kind();
+        let _: Other = (&&&&Probe::<Account, Ask<4>>::new()).kind();
     }
 }

@@ -3,7 +3,7 @@
 use actix::Context;
 
 use crate::daemon::host::{Host, Hosted};
-use crate::object::interface::Interface;
+use crate::object::interface::{Interface, Method};
 use crate::object::invocation::Invocation;
 
 /// How an object runs the methods of a shared trait, which is named by `dyn Trait`: written by `#[pyroxene::remote]` on the trait, used by the
@@ -16,4 +16,9 @@ use crate::object::invocation::Invocation;
 pub trait SharedBy<T: Hosted>: Interface {
     /// Runs one call with [`Host::call`] or [`Host::call_async`].
     fn dispatch(host: &mut Host<T>, invocation: Invocation, ctx: &mut Context<Host<T>>);
+}
+
+/// The methods of an object with a shared trait.
+pub const fn methods_shared_by<S: SharedBy<T> + ?Sized, T: Hosted>() -> &'static [Method] {
+    S::METHODS
 }

@@ -16,6 +16,7 @@ pub enum NameServerInterface {}
 macro_rules! methods {
     ($($message:ident $method:literal $reply:ty, $flags:expr, $doc:literal;)*) => {
         $(
+            #[diagnostic::do_not_recommend]
             impl RemoteMessage for $message {
                 type Output = Result<$reply, NamingError>;
                 type Reply = $reply;
@@ -35,6 +36,7 @@ macro_rules! methods {
             }
         )*
 
+        #[diagnostic::do_not_recommend]
         impl Interface for NameServerInterface {
             const NAME: &'static str = "NameServer";
             const METHODS: &'static [Method] = &[$(Method::of::<$message>()),*];
@@ -43,6 +45,7 @@ macro_rules! methods {
         methods!(@index 0usize; $($message)*);
     };
     (@index $index:expr; $message:ident $($rest:ident)*) => {
+        #[diagnostic::do_not_recommend]
         impl Accepts<$message> for NameServerInterface {
             const INDEX: usize = $index;
         }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 
 use tokio::time::Instant;
@@ -40,10 +40,10 @@ pub struct Caller {
 
 impl Caller {
     /// A caller in this process.
-    pub(crate) fn local() -> Arc<Caller> {
-        static LOCAL: std::sync::LazyLock<Arc<Caller>> =
-            std::sync::LazyLock::new(|| Arc::new(Caller { address: "local".to_owned(), session: 0 }));
-        Arc::clone(&LOCAL)
+    pub(crate) fn local() -> &'static Arc<Caller> {
+        static LOCAL: LazyLock<Arc<Caller>> =
+            LazyLock::new(|| Arc::new(Caller { address: "local".to_owned(), session: 0 }));
+        &LOCAL
     }
 }
 
@@ -63,21 +63,49 @@ impl CallContext {
         CURRENT.with_borrow(Clone::clone)
     }
 
+    /// The same without taking a copy.
+    #[inline]
+    pub(crate) fn with_current<R>(f: impl FnOnce(Option<&CallContext>) -> R) -> R {
+        CURRENT.with_borrow(|current| f(current.as_ref()))
+    }
+
     /// Runs `f` as part of this call.
     pub fn enter<R>(self, f: impl FnOnce() -> R) -> R {
-        struct Restore(Option<CallContext>);
-        impl Drop for Restore {
-            fn drop(&mut self) {
-                CURRENT.set(self.0.take());
-            }
-        }
-        let _restore = Restore(CURRENT.replace(Some(self)));
+        let scope = CallScope::begin();
+        scope.set(self.correlation, self.deadline, &self.caller);
         f()
     }
 
     /// Runs a future as part of this call, whoever polls it.
     pub fn wrap<F: Future + Unpin>(self, future: F) -> InCall<F> {
         InCall { context: self, future }
+    }
+}
+
+/// Makes one call after the other the current one; in the end the one before is it again.
+pub(crate) struct CallScope(Option<CallContext>);
+
+impl CallScope {
+    pub(crate) fn begin() -> CallScope {
+        CallScope(CURRENT.take())
+    }
+
+    /// From now on this call is the current one. Calls of one caller, one after the other, share what is known of it.
+    #[inline]
+    pub(crate) fn set(&self, correlation: CorrelationId, deadline: Instant, caller: &Arc<Caller>) {
+        CURRENT.with_borrow_mut(|current| match current {
+            Some(call) if Arc::ptr_eq(&call.caller, caller) => {
+                call.correlation = correlation;
+                call.deadline = deadline;
+            }
+            _ => *current = Some(CallContext { correlation, deadline, caller: Arc::clone(caller) }),
+        });
+    }
+}
+
+impl Drop for CallScope {
+    fn drop(&mut self) {
+        CURRENT.set(self.0.take());
     }
 }
 

@@ -29,7 +29,7 @@ pub trait Interface: 'static {
     label = "this message is not one of its methods",
     note = "list it: `#[remote(methods({M}, …))]` on the object; nothing is callable unless it is listed"
 )]
-pub trait Accepts<M: RemoteMessage>: Interface {
+pub trait Accepts<M> {
     /// The method's place in [`Interface::METHODS`].
     const INDEX: usize;
 }
@@ -38,11 +38,13 @@ pub trait Accepts<M: RemoteMessage>: Interface {
 #[derive(Clone, Copy, Debug)]
 pub enum Any {}
 
+#[diagnostic::do_not_recommend]
 impl Interface for Any {
     const NAME: &'static str = "Any";
     const METHODS: &'static [Method] = &[];
 }
 
+#[diagnostic::do_not_recommend]
 impl<M: RemoteMessage> Accepts<M> for Any {
     const INDEX: usize = usize::MAX;
 }

@@ -1,19 +1,16 @@
 //! A call on its way to an object.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::codec;
 use crate::codec::args::Args;
-use crate::object::context::CallContext;
+use crate::object::context::CallScope;
 use crate::object::interface::Interface;
 use crate::object::message::RemoteMessage;
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{DynCaller, LocalCaller, Reply};
-use crate::wire::{CorrelationId, SerializerId};
+use crate::wire::SerializerId;
 
 /// One call: which method, with what, until when, and where its outcome goes.
 ///
@@ -23,8 +20,6 @@ pub struct Invocation {
     body: Body,
     /// When the caller gives up.
     pub deadline: Instant,
-    /// The correlation id of the call.
-    pub correlation: CorrelationId,
     reply: Reply,
 }
 
@@ -33,33 +28,29 @@ pub enum Body {
     /// A whole message in a serializer.
     Encoded(SerializerId, Bytes),
     /// Positional and named values, to be matched with the message's fields.
-    Arguments(Args),
+    Arguments(Box<Args>),
     /// The message itself, held by the caller's reply.
     Local,
 }
 
 impl Invocation {
     /// A call that arrived over a connection.
-    pub fn new(method: usize, body: Body, deadline: Instant, correlation: CorrelationId, reply: Reply) -> Invocation {
-        Invocation { method, body, deadline, correlation, reply }
+    pub fn new(method: usize, body: Body, deadline: Instant, reply: Reply) -> Invocation {
+        Invocation { method, body, deadline, reply }
     }
 
-    /// A call from this process: the message is handed over as it is. Without a `sender` nobody waits for the outcome.
+    /// A call from this process: the message is handed over as it is.
     pub(crate) fn local<M: RemoteMessage>(
         method: usize,
-        message: M,
         deadline: Instant,
-        object: Arc<str>,
-        sender: Option<oneshot::Sender<Result<M::Output, Failure>>>,
+        caller: LocalCaller<M>,
     ) -> Invocation {
-        let reply = Reply::local(Box::new(LocalCaller { message: Some(message), sender, object }));
-        Invocation { method, body: Body::Local, deadline, correlation: current_correlation(), reply }
+        Invocation { method, body: Body::Local, deadline, reply: Reply::local(Box::new(caller)) }
     }
 
     /// A call from this process by somebody who knows only names.
     pub(crate) fn local_dyn(method: usize, args: Args, deadline: Instant, caller: DynCaller) -> Invocation {
-        let reply = Reply::local(Box::new(caller));
-        Invocation { method, body: Body::Arguments(args), deadline, correlation: current_correlation(), reply }
+        Invocation { method, body: Body::Arguments(Box::new(args)), deadline, reply: Reply::local(Box::new(caller)) }
     }
 
     /// The place of the method in the object's table.
@@ -67,24 +58,23 @@ impl Invocation {
         self.method
     }
 
-    /// The call as its handler sees it.
-    pub fn context(&self) -> CallContext {
-        CallContext { correlation: self.correlation, deadline: self.deadline, caller: self.reply.caller() }
+    /// Makes it the current call of this thread.
+    #[inline]
+    pub(crate) fn enter(&self, scope: &CallScope) {
+        scope.set(self.reply.correlation(), self.deadline, self.reply.caller());
     }
 
-    /// It leaves the object's queue: whether it is still to be run. What was given up, or has no time left, is answered here.
-    pub fn is_wanted(self, now: Instant) -> Option<Invocation> {
+    /// It leaves the object's queue: why it need not be run any more, if so.
+    #[inline]
+    pub(crate) fn unwanted(&self, now: Instant) -> Option<NotStarted> {
         self.reply.dequeued();
         if self.reply.is_abandoned() {
-            self.reply.fail(Failure::NotStarted(NotStarted::Cancelled));
-            return None;
+            Some(NotStarted::Cancelled)
+        } else if self.deadline <= now {
+            Some(NotStarted::OutOfTime { method: self.reply.names().1 })
+        } else {
+            None
         }
-        if self.deadline <= now {
-            let (_, method) = self.reply.names();
-            self.reply.fail(Failure::NotStarted(NotStarted::OutOfTime { method }));
-            return None;
-        }
-        Some(self)
     }
 
     /// The message, and where the outcome of its handler goes. From here on the call has run. Arguments that do not fit are answered
@@ -138,10 +128,6 @@ impl<M: RemoteMessage> ReplyTo<M> {
     pub fn panicked(self, report: crate::object::panic::PanicReport) {
         self.reply.panicked(report);
     }
-}
-
-fn current_correlation() -> CorrelationId {
-    CallContext::current().map_or(CorrelationId::NONE, |call| call.correlation)
 }
 
 /// The name among `known` that is most like `name`, if one is alike.

@@ -10,6 +10,18 @@ use std::sync::Once;
 
 /// Frames of a backtrace that are sent.
 const MAX_FRAMES: usize = 48;
+/// What the first frame below a handler is in: the guard, what the macros write, or actix where that calls the handler's future.
+const BELOW: [&str; 9] = [
+    "__rust_try",
+    "/context_items.rs",
+    "actix::context",
+    "pyroxene::daemon::deliver::",
+    "pyroxene::daemon::host::",
+    "pyroxene::daemon::remote_object::",
+    "pyroxene::daemon::respond::",
+    "pyroxene::daemon::shared::",
+    "pyroxene::object::panic::guard",
+];
 
 /// A panic: what was said, where, and the way there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +115,7 @@ fn frames(backtrace: &Backtrace) -> Vec<String> {
     }
     let start = frames.iter().rposition(|f| f.contains("rust_begin_unwind") || f.contains("begin_panic")).map_or(0, |i| i + 1);
     let kept = frames.into_iter().skip(start).skip_while(|f| f.starts_with("core::") || f.starts_with("std::"));
-    kept.take_while(|f| !f.contains("pyroxene::object::panic::guard") && !f.contains("__rust_try"))
+    kept.take_while(|f| !BELOW.iter().any(|part| f.contains(part)))
         .filter(|f| !f.starts_with("core::ops::function") && !f.starts_with("std::panic"))
         .take(MAX_FRAMES)
         .collect()

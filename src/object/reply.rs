@@ -68,6 +68,8 @@ pub trait LocalReply: std::any::Any + Send {
     fn value(self: Box<Self>, outcome: Result<Value, Fault>);
     /// Nobody waits for the reply any more.
     fn is_abandoned(&self) -> bool;
+    /// The correlation id of the call.
+    fn correlation(&self) -> CorrelationId;
     /// The object and method called, for faults.
     fn names(&self) -> (&str, &str);
 }
@@ -80,6 +82,8 @@ pub(crate) struct LocalCaller<M: RemoteMessage> {
     pub(crate) sender: Option<oneshot::Sender<Result<M::Output, Failure>>>,
     /// The object called.
     pub(crate) object: Arc<str>,
+    /// The correlation id of the call.
+    pub(crate) correlation: CorrelationId,
 }
 
 impl<M: RemoteMessage> LocalReply for LocalCaller<M> {
@@ -99,6 +103,10 @@ impl<M: RemoteMessage> LocalReply for LocalCaller<M> {
         self.sender.as_ref().is_some_and(oneshot::Sender::is_closed)
     }
 
+    fn correlation(&self) -> CorrelationId {
+        self.correlation
+    }
+
     fn names(&self) -> (&str, &str) {
         (&self.object, M::METHOD)
     }
@@ -112,6 +120,8 @@ pub(crate) struct DynCaller {
     pub(crate) object: Arc<str>,
     /// The method called.
     pub(crate) method: String,
+    /// The correlation id of the call.
+    pub(crate) correlation: CorrelationId,
 }
 
 impl LocalReply for DynCaller {
@@ -129,6 +139,10 @@ impl LocalReply for DynCaller {
 
     fn is_abandoned(&self) -> bool {
         self.sender.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+
+    fn correlation(&self) -> CorrelationId {
+        self.correlation
     }
 
     fn names(&self) -> (&str, &str) {
@@ -227,10 +241,19 @@ impl Reply {
         }
     }
 
-    /// Who calls.
-    pub(crate) fn caller(&self) -> Arc<Caller> {
+    /// The correlation id of the call.
+    pub(crate) fn correlation(&self) -> CorrelationId {
         match &self.to {
-            Some(To::Wire(wire)) => Arc::clone(wire.sink.caller()),
+            Some(To::Wire(wire)) => wire.correlation,
+            Some(To::Local(local)) => local.correlation(),
+            None => CorrelationId::NONE,
+        }
+    }
+
+    /// Who calls.
+    pub(crate) fn caller(&self) -> &Arc<Caller> {
+        match &self.to {
+            Some(To::Wire(wire)) => wire.sink.caller(),
             _ => Caller::local(),
         }
     }

@@ -10,7 +10,7 @@ use std::sync::{Arc, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 
@@ -352,15 +352,16 @@ impl Driver {
                 "peer" => &self.shared.caller.address, "correlation" => %header.correlation);
         }
         let reply = reply(&export.lane, name);
-        export.object.submit(Invocation::new(method, body, now + left, header.correlation, reply));
+        export.object.submit(Invocation::new(method, body, now + left, reply));
     }
 
     /// Finds out which object, which method and what arguments a call names.
-    fn open_call(&mut self, serializer: SerializerId, payload: Bytes) -> Result<(usize, usize, Body), NotStarted> {
+    fn open_call(&mut self, serializer: SerializerId, mut payload: Bytes) -> Result<(usize, usize, Body), NotStarted> {
         if serializer == SerializerId::POSTCARD {
             let (handle, method, at) = indexes(&payload)
                 .ok_or_else(|| NotStarted::NoSuchMethod { object: String::new(), method: String::new(), nearest: None })?;
-            return Ok((handle, method, Body::Encoded(serializer, payload.slice(at..))));
+            payload.advance(at);
+            return Ok((handle, method, Body::Encoded(serializer, payload)));
         }
         let call = NamedCall::decode(serializer, &payload, &self.shared.budget()).map_err(|problem| {
             NotStarted::WrongArguments {
@@ -379,7 +380,7 @@ impl Driver {
                 method: call.method.clone(),
             }
         })?;
-        Ok((handle, method, Body::Arguments(call.args)))
+        Ok((handle, method, Body::Arguments(Box::new(call.args))))
     }
 
     /// Why no further call of the peer can be taken now.

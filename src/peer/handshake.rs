@@ -119,8 +119,8 @@ pub async fn bind(connection: &Connection, target: &Target, timeout_ms: u32) -> 
     })
     .await?;
     match ending {
-        Ending::Reply(frame) if frame.header.flags.contains(Flags::EXCEPTION) => {
-            let fault = Fault::decode(frame.header.serializer, &frame.payload, &Budget::default());
+        Ending::Reply(answer) if answer.flags.contains(Flags::EXCEPTION) => {
+            let fault = Fault::decode(answer.serializer, &answer.payload, &Budget::default());
             match fault.map_err(|e| e.to_string()).map(|fault| Failure::from_fault(fault, &Budget::default())) {
                 Ok(Ok(Failure::NotStarted(why))) => Err(why),
                 Ok(Ok(failure)) => Err(fail(format!("{failure:?}"))),
@@ -128,7 +128,7 @@ pub async fn bind(connection: &Connection, target: &Target, timeout_ms: u32) -> 
                 Err(problem) => Err(fail(problem)),
             }
         }
-        Ending::Reply(frame) => BindingTable::decode(&frame.payload).map_err(|problem| fail(problem.to_string())),
+        Ending::Reply(answer) => BindingTable::decode(&answer.payload).map_err(|problem| fail(problem.to_string())),
         Ending::OutOfTime => Err(fail(format!("no answer within {timeout_ms} ms"))),
         Ending::Lost { .. } => Err(fail(connection.problem())),
     }

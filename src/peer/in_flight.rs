@@ -2,9 +2,10 @@
 
 use std::task::Waker;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::wire::Frame;
+use crate::wire::{Flags, Frame, SerializerId};
 
 /// Calls out on one connection. A call's place is its sequence number on the wire.
 ///
@@ -27,11 +28,28 @@ enum Slot {
     Abandoned,
 }
 
+/// What of a reply its caller needs.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Whether it is a fault.
+    pub flags: Flags,
+    /// What it is written in.
+    pub serializer: SerializerId,
+    /// The value or the fault.
+    pub payload: Bytes,
+}
+
+impl From<Frame> for Answer {
+    fn from(frame: Frame) -> Answer {
+        Answer { flags: frame.header.flags, serializer: frame.header.serializer, payload: frame.payload }
+    }
+}
+
 /// How waiting for a reply ended.
 #[derive(Debug)]
 pub enum Ending {
     /// The reply came.
-    Reply(Frame),
+    Reply(Answer),
     /// The deadline passed.
     OutOfTime,
     /// The connection was lost; whether the last byte of the call had been given to the network.
@@ -95,7 +113,7 @@ impl InFlight {
         let seq = frame.header.seq;
         match self.slots.get_mut(usize::from(seq)) {
             Some(slot @ Slot::Waiting { .. }) => {
-                let before = std::mem::replace(slot, Slot::Ready(Ending::Reply(frame)));
+                let before = std::mem::replace(slot, Slot::Ready(Ending::Reply(frame.into())));
                 let Slot::Waiting { waker, .. } = before else { return Ok(None) };
                 Ok(Some(waker))
             }
@@ -106,7 +124,7 @@ impl InFlight {
             }
             Some(Slot::Ready(Ending::OutOfTime)) => {
                 // The caller has not seen yet that its time is over; now it need not.
-                self.slots[usize::from(seq)] = Slot::Ready(Ending::Reply(frame));
+                self.slots[usize::from(seq)] = Slot::Ready(Ending::Reply(frame.into()));
                 Ok(None)
             }
             _ => Err(frame),

@@ -80,6 +80,7 @@ impl FrameWriter {
     /// Adds an annotation; all of them come before the payload.
     #[inline]
     pub fn annotate(&mut self, out: &mut Vec<u8>, id: AnnotationId, value: &[u8]) {
+        debug_assert_eq!(out.len(), self.payload, "annotations come before the payload");
         out.extend_from_slice(&id.0);
         out.extend_from_slice(&(value.len() as u32).to_be_bytes());
         out.extend_from_slice(value);

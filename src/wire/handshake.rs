@@ -120,6 +120,11 @@ pub struct GoAway {
 /// The version of the messages in this file.
 pub const HANDSHAKE_VERSION: u16 = 1;
 
+/// A later version may lay its messages out in another way.
+fn is_ours(version: u16) -> bool {
+    version == HANDSHAKE_VERSION
+}
+
 impl Target {
     fn is_short(&self) -> bool {
         match self {
@@ -160,12 +165,16 @@ macro_rules! payload {
 }
 
 payload! {
-    Hello "CONNECT" |hello: &Hello| hello.target.is_short();
-    Welcome "CONNECTOK" |welcome: &Welcome| welcome.binding.as_ref().is_none_or(BindingTable::is_short);
+    Hello "CONNECT" |hello: &Hello| is_ours(hello.version) && hello.target.is_short();
+    Welcome "CONNECTOK" |welcome: &Welcome| {
+        is_ours(welcome.version) && welcome.binding.as_ref().is_none_or(BindingTable::is_short)
+    };
     Bind "BIND" |bind: &Bind| bind.target.is_short();
     BindingTable "BOUND" BindingTable::is_short;
     GoAway "GOAWAY" |away: &GoAway| away.reason.len() <= MAX_TEXT;
 }
+
+const UNACCEPTABLE: &str = "it is of another version, or a name in it is too long, or there are too many";
 
 fn write<T: Serialize>(
     what: &'static str,
@@ -175,7 +184,7 @@ fn write<T: Serialize>(
 ) -> Result<(), PayloadError> {
     let fail = |problem: &str| PayloadError { what, verb: "written", problem: problem.to_owned() };
     if !short(value) {
-        return Err(fail("a name in it is too long, or there are too many"));
+        return Err(fail(UNACCEPTABLE));
     }
     let bytes = postcard::to_stdvec(value).map_err(|error| fail(&error.to_string()))?;
     out.extend_from_slice(&bytes);
@@ -189,5 +198,5 @@ fn read<T: DeserializeOwned>(what: &'static str, payload: &[u8], short: impl Fn(
     if !rest.is_empty() {
         return Err(fail("bytes follow it"));
     }
-    if short(&value) { Ok(value) } else { Err(fail("a name in it is too long, or there are too many")) }
+    if short(&value) { Ok(value) } else { Err(fail(UNACCEPTABLE)) }
 }

@@ -202,23 +202,21 @@ impl Header {
         out.extend_from_slice(&bytes);
     }
 
-    /// Judges what has come of a header, which may be too little: then it is `None`. Tag and version are judged as soon as they are there.
+    /// Judges what has come of a header, which may be too little: then it is `None`. Tag and version are judged as soon as their six bytes are there.
     ///
     /// # Errors
     /// It is not a header, or not one of this version.
     #[inline]
     pub fn decode(bytes: &[u8]) -> Result<Option<Header>, FrameError> {
-        let known = bytes.len().min(TAG.len());
-        if bytes[..known] != TAG[..known] {
-            let mut first = [0; 4];
-            first[..known].copy_from_slice(&bytes[..known]);
+        let Some((first, version)) = bytes.first_chunk::<6>().map(|b| ([b[0], b[1], b[2], b[3]], [b[4], b[5]])) else {
+            return Ok(None);
+        };
+        if first != TAG {
             return Err(FrameError::NotPyro { first });
         }
-        if let Some(version) = bytes.get(4..6) {
-            let found = u16::from_be_bytes([version[0], version[1]]);
-            if found != VERSION {
-                return Err(FrameError::Version { found });
-            }
+        let found = u16::from_be_bytes(version);
+        if found != VERSION {
+            return Err(FrameError::Version { found });
         }
         let Some(bytes) = bytes.first_chunk::<HEADER_LEN>() else { return Ok(None) };
         let u16_at = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
@@ -226,12 +224,15 @@ impl Header {
         if u16_at(38) != MAGIC {
             return Err(FrameError::BadMagic { found: u16_at(38) });
         }
+        let flags = Flags::from_bits(u16_at(8));
         let mut correlation = [0; 16];
-        correlation.copy_from_slice(&bytes[20..36]);
+        if flags.contains(Flags::CORRELATION) {
+            correlation.copy_from_slice(&bytes[20..36]);
+        }
         Ok(Some(Header {
             kind: MessageType::try_from(bytes[6])?,
             serializer: SerializerId(bytes[7]),
-            flags: Flags::from_bits(u16_at(8)),
+            flags,
             seq: u16_at(10),
             payload_len: u32_at(12),
             annotations_len: u32_at(16),

@@ -2,6 +2,8 @@
 //!
 //! - Pure: bytes go in, frames come out. May use: bytes, serde, postcard.
 //! - Must never know: sockets, clocks, tokio, actix.
+//!
+#![doc = include_str!("README.md")]
 
 pub mod annotation;
 pub mod discovery;

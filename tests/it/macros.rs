@@ -1,7 +1,9 @@
 //! Objects in every style that the macros know, called in this process and over a connection.
+#![allow(clippy::unwrap_used)]
 
 mod actors;
 mod blocks;
+mod panics;
 mod shared;
 
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use pyroxene::object::local::LocalDaemons;
 use pyroxene::object::outcome::NotStarted;
 use pyroxene::transport::network::BoxFuture;
 use pyroxene::uri::Uri;
-use pyroxene::{Daemon, Proxy, RemoteObject};
+use pyroxene::{Daemon, Proxy, RemoteObject, Restart};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
@@ -23,7 +25,8 @@ struct Overdrawn {
 /// Hosts an object: its proxy in this process, where nothing is serialized, and one that reaches it over a connection.
 async fn both<O: RemoteObject>(factory: impl Fn() -> O + Send + 'static) -> (Daemon, [Proxy<O>; 2]) {
     let daemon = Daemon::bind("127.0.0.1:0").await.unwrap();
-    let here = daemon.supervise("object", factory).await.unwrap();
+    let at_once = Restart::on_failure().at_most(1_000).backoff_ms(0..1);
+    let here = daemon.object("object", factory).restart(at_once).spawn().await.unwrap();
     let there = Proxy::connect_with(&elsewhere(), here.uri()).await.unwrap();
     assert!(here.is_local() && !there.is_local());
     (daemon, [here, there])

@@ -1,17 +1,19 @@
-//! What Pyroxene promises, provoked: each test is named after the promise it checks.
+//! What Pyroxene promises, proved from outside: one binary, so that it links once. Each test is named after the promise it checks.
 //!
 //! `support` has what they stand on: a daemon and a client in one process, networks that break, a peer made by hand.
 #![cfg(all(feature = "macros", feature = "daemon"))]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 mod support;
 
 mod calls;
 mod chaos;
 mod faults;
+mod golden;
 mod limits;
+mod macros;
 mod order;
 mod reconnect;
 mod shutdown;
 mod supervision;
-
-mod macros;
+mod wire_properties;

@@ -6,6 +6,18 @@ use pyroxene::naming::{Name, NamingError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnerId(pub u128);
 
+impl OwnerId {
+    /// What runs in the name server's own process.
+    pub const THIS_PROCESS: OwnerId = OwnerId(0);
+    /// Whoever calls without a session, as Pyro 5 does: they cannot be told apart, and share what they register.
+    pub const ANYBODY: OwnerId = OwnerId(u128::MAX);
+
+    /// The client that keeps this session.
+    pub(super) fn of_session(session: u128) -> OwnerId {
+        if session == 0 { OwnerId::ANYBODY } else { OwnerId(session) }
+    }
+}
+
 /// Who asks for a change, and what they may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {

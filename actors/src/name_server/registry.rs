@@ -105,6 +105,12 @@ impl Registry {
         }
     }
 
+    /// The generations it hands out are greater than this one.
+    pub fn starting_after(mut self, generation: u64) -> Self {
+        self.last_generation = self.last_generation.max(generation);
+        self
+    }
+
     /// Registers a name and says which generation it is. The groups the name is in come into being.
     ///
     /// A caller that registers the same URI under the same name again changes lease and tags; the generation stays.

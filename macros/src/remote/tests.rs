@@ -126,7 +126,7 @@ fn a_shared_trait_is_named_by_itself() {
 #[test]
 fn an_implementation_asks_the_trait() {
     let code = expanded(quote!(impl shared::Bank for Account { fn balance(&self) -> u64 { 3 } }));
-    assert_has(&code, "= <dyn shared::Bank as ::pyroxene::__private::Interface>::METHODS");
+    assert_has(&code, "= ::pyroxene::__private::methods_shared_by::<dyn shared::Bank, Self>()");
     assert_has(&code, "where dyn shared::Bank: ::pyroxene::__private::Accepts<__Message>");
     assert_has(&code, "<dyn shared::Bank as ::pyroxene::__private::SharedBy<Self>>::dispatch(host");
 }

@@ -58,7 +58,7 @@ struct Account {
 
 impl Account {
     fn take(&mut self, amount: u64) -> Result<u64, Overdrawn> {
-        self.balance = self.balance.checked_sub(amount).ok_or(Overdrawn { short: amount - self.balance })?;
+        self.balance = self.balance.checked_sub(amount).ok_or_else(|| Overdrawn { short: amount - self.balance })?;
         Ok(self.balance)
     }
 }

@@ -18,7 +18,7 @@ impl Account {
     ///
     /// All at once.
     pub fn withdraw(&mut self, amount: u64) -> Result<u64, Overdrawn> {
-        self.balance = self.balance.checked_sub(amount).ok_or(Overdrawn { short: amount - self.balance })?;
+        self.balance = self.balance.checked_sub(amount).ok_or_else(|| Overdrawn { short: amount - self.balance })?;
         Ok(self.balance)
     }
 
@@ -119,9 +119,10 @@ async fn it_can_stand_in_a_function() {
 
     #[remote]
     impl Counter {
-        pub fn step(&mut self, by: Step) -> Step {
-            self.count += by.0;
-            Step(self.count)
+        pub fn step(&mut self, mut step: Step) -> Step {
+            self.count += step.0;
+            step.0 = self.count;
+            step
         }
     }
 

@@ -59,33 +59,38 @@ impl Bank for Account {
     }
 
     fn withdraw(&mut self, amount: u64) -> Result<u64, Overdrawn> {
-        self.balance = self.balance.checked_sub(amount).ok_or(Overdrawn { short: amount - self.balance })?;
+        self.balance = self.balance.checked_sub(amount).ok_or_else(|| Overdrawn { short: amount - self.balance })?;
         self.withdrawn += amount;
         Ok(self.balance)
     }
 }
 
-/// Another type, under the full path of the trait.
-struct Vault;
+/// Where the trait has to be named by its path.
+mod vault {
+    use super::super::Overdrawn;
+    use super::bank;
 
-#[pyroxene::remote]
-impl self::bank::Bank for Vault {
-    fn withdraw(&mut self, amount: u64) -> Result<u64, Overdrawn> {
-        Err(Overdrawn { short: amount })
-    }
+    pub(super) struct Vault;
 
-    async fn audit(&mut self) -> bank::Report {
-        bank::Report { withdrawn: 0 }
-    }
+    #[pyroxene::remote]
+    impl bank::Bank for Vault {
+        fn withdraw(&mut self, amount: u64) -> Result<u64, Overdrawn> {
+            Err(Overdrawn { short: amount })
+        }
 
-    fn balance(&self) -> u64 {
-        0
-    }
+        async fn audit(&mut self) -> bank::Report {
+            bank::Report { withdrawn: 0 }
+        }
 
-    fn remark(&mut self, _line: String) {}
+        fn balance(&self) -> u64 {
+            0
+        }
 
-    fn doubled(&self) -> u64 {
-        1
+        fn remark(&mut self, _line: String) {}
+
+        fn doubled(&self) -> u64 {
+            1
+        }
     }
 }
 
@@ -107,7 +112,7 @@ async fn an_object_is_called_through_its_trait() {
 
 #[actix::test]
 async fn a_proxy_to_the_trait_reaches_whatever_implements_it() {
-    let (_daemon, [here, _there]) = both(|| Vault).await;
+    let (_daemon, [here, _there]) = both(|| vault::Vault).await;
     let any: Proxy<dyn Bank> = Proxy::connect(here.uri()).await.unwrap();
     let bank = BankProxy::from(any);
     assert_eq!(bank.doubled().await, Ok(1));

@@ -1,0 +1,81 @@
+//! `pyroxene call`: any method of any object.
+
+use pyroxene::codec::args::Args;
+use pyroxene::uri::Uri;
+use pyroxene::{CallError, DynProxy, NotStarted};
+
+use crate::cli::app::App;
+use crate::cli::describe;
+use crate::cli::failure::Failure;
+use crate::cli::json;
+
+/// Prints the result as JSON.
+#[derive(Debug, clap::Args)]
+pub(super) struct Call {
+    /// The object: PYRO://…, PYRONAME://… or PYROLOC://…
+    uri: String,
+    /// The method
+    method: String,
+    /// Its arguments in order, or by name
+    #[arg(value_name = "JSON|NAME=JSON", allow_negative_numbers = true)]
+    args: Vec<String>,
+    /// Do not wait for a result
+    #[arg(long)]
+    oneway: bool,
+    /// The time the call has, milliseconds
+    #[arg(long, value_name = "MS", conflicts_with = "oneway")]
+    timeout_ms: Option<u32>,
+}
+
+impl Call {
+    pub(super) async fn run(&self, app: &App) -> Result<(), Failure> {
+        let uri = app.uri(&self.uri)?;
+        let args = json::args(&self.args)?;
+        let outcome = if self.oneway { self.tell(app, &uri, args).await } else { self.call(app, &uri, args).await };
+        outcome.map_err(|failure| failure.during(format_args!("calling {} at {uri}", self.method)))
+    }
+
+    async fn call(&self, app: &App, uri: &Uri, args: Args) -> Result<(), Failure> {
+        let mut call = self.connect(app, uri).await?.call(&self.method, args);
+        if let Some(ms) = self.timeout_ms {
+            call = call.timeout_ms(ms);
+        }
+        let value = call.await.map_err(|error| explain(error, uri))?;
+        app.screen.json(&json::of(&value));
+        Ok(())
+    }
+
+    /// A oneway is never answered, so what can be known beforehand is asked first; the daemon is asked last, over the same connection, so
+    /// that the message has left before this program ends.
+    async fn tell(&self, app: &App, uri: &Uri, args: Args) -> Result<(), Failure> {
+        let found = app.find(uri).await?;
+        let description = describe::ask(app, &found).await?;
+        if !description.methods.iter().any(|method| method.name == self.method) {
+            // Its proxy says so, and which was probably meant, without sending anything.
+            return self.call(app, uri, args).await;
+        }
+        self.connect(app, uri).await?.do_call(&self.method, args);
+        describe::ask(app, &found).await.map(drop)
+    }
+
+    async fn connect(&self, app: &App, uri: &Uri) -> Result<DynProxy, Failure> {
+        let connected = DynProxy::connect_with(&app.client, uri.clone()).await;
+        connected.map_err(|error| Failure::from(error).during("did not run"))
+    }
+}
+
+/// What to do about it, where the error does not say so.
+fn explain(error: CallError, uri: &Uri) -> Failure {
+    let hint = match &error {
+        CallError::NotStarted(NotStarted::NoSuchMethod { nearest: None, .. }) => {
+            Some(format!("`pyroxene describe {uri}` shows what it has"))
+        }
+        CallError::Unknown(_) => Some("ask the object before trying again".to_owned()),
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}

@@ -1,0 +1,85 @@
+//! `pyroxene describe`: what an object is, and what can be called.
+
+use pyroxene::Proxy;
+use pyroxene::daemon::introspection::{DAEMON_ID, DaemonObject, Describe as Ask, Description, MethodDescription};
+use pyroxene::uri::{ObjectId, Uri};
+use serde::Serialize;
+
+use crate::cli::app::{App, Found};
+use crate::cli::failure::Failure;
+use crate::cli::screen::{CODE, FAINT, STRONG, harmless, one_line};
+
+/// Prints its type, state and methods.
+#[derive(Debug, clap::Args)]
+pub(super) struct Describe {
+    /// The object: PYRO://…, PYRONAME://… or PYROLOC://…
+    uri: String,
+}
+
+/// For machines.
+#[derive(Serialize)]
+struct Answer<'a> {
+    uri: String,
+    #[serde(flatten)]
+    description: &'a Description,
+    /// None yet.
+    attributes: [(); 0],
+}
+
+impl Describe {
+    pub(super) async fn run(&self, app: &App) -> Result<(), Failure> {
+        let found = app.find(&app.uri(&self.uri)?).await?;
+        let description = ask(app, &found).await?;
+        let uri = match ObjectId::new(&description.id) {
+            Ok(id) => Uri::object(found.daemon, id).to_string(),
+            Err(_) => self.uri.clone(),
+        };
+        if app.screen.is_json() {
+            app.screen.json(&Answer { uri, description: &description, attributes: [] });
+        } else {
+            print(app, &uri, &description);
+        }
+        Ok(())
+    }
+}
+
+/// Asks the object's daemon about it.
+pub(super) async fn ask(app: &App, found: &Found) -> Result<Description, Failure> {
+    let daemon = daemon(app, found).await?;
+    let asked = daemon.send(Ask { object: found.object.clone() }).await;
+    asked.map_err(|error| Failure::from(error).during(format_args!("asking the daemon at {}", found.daemon)))
+}
+
+/// What every daemon has to tell about itself.
+pub(super) async fn daemon(app: &App, found: &Found) -> Result<Proxy<DaemonObject>, Failure> {
+    let id = ObjectId::new(DAEMON_ID).map_err(|problem| Failure::new(problem.to_string()))?;
+    Ok(Proxy::connect_with(&app.client, Uri::object(found.daemon.clone(), id)).await?)
+}
+
+fn print(app: &App, uri: &str, description: &Description) {
+    let screen = &app.screen;
+    let Description { name, kind, state, generation, waiting, mailbox, methods, .. } = description;
+    let name = name.as_deref().map(|name| format!(" {}", one_line(name))).unwrap_or_default();
+    screen.line(&format!("{}{name}  {}", screen.paint(STRONG, &one_line(kind)), screen.paint(FAINT, uri)));
+    let state = format!("{}, generation {generation}, {waiting} of {mailbox} calls waiting", one_line(state));
+    screen.line(&screen.paint(FAINT, &state));
+    for method in methods {
+        screen.line("");
+        screen.line(&format!(
+            "  {}{}",
+            screen.paint(CODE, &one_line(&method.text)),
+            screen.paint(FAINT, &flags(method))
+        ));
+        for line in harmless(&method.doc).lines() {
+            screen.line(&format!("      {line}"));
+        }
+    }
+}
+
+fn flags(method: &MethodDescription) -> String {
+    let mut flags = String::new();
+    for (is, name) in [(method.oneway, "  oneway"), (method.idempotent, "  idempotent")] {
+        flags.push_str(if is { name } else { "" });
+    }
+    flags
+}

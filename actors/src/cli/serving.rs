@@ -1,0 +1,64 @@
+//! What `ns`, `echo` and the demonstration's bank have in common: a daemon that serves until it is asked to end.
+
+use std::io::Read;
+
+use pyroxene::Daemon;
+use pyroxene::daemon::daemon::DaemonConfig;
+use pyroxene::uri::Endpoint;
+
+use crate::cli::app::App;
+use crate::cli::failure::Failure;
+
+/// Where to listen.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct Place {
+    /// The address to listen at; what is not on this machine needs --insecure
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(super) host: String,
+    /// Listen where other machines can connect, although nothing says who may call yet
+    #[arg(long)]
+    pub(super) insecure: bool,
+    /// The host name by which others reach this machine, when it is not the address to listen at
+    #[arg(long, value_name = "HOST")]
+    pub(super) public_host: Option<String>,
+    /// End when stdin does, so that a child does not outlive its parent
+    #[arg(long, hide = true)]
+    pub(super) end_with_stdin: bool,
+}
+
+impl Place {
+    /// A daemon that listens there.
+    pub(super) async fn bind(&self, app: &App, port: u16) -> Result<Daemon, Failure> {
+        let mut config = DaemonConfig {
+            insecure: self.insecure,
+            public_host: self.public_host.clone(),
+            log: app.log.clone(),
+            ..DaemonConfig::default()
+        };
+        config.limits.max_message = app.config.max_message;
+        let endpoint = Endpoint::tcp(&self.host, port).map_err(|problem| Failure::new(format!("--host: {problem}")))?;
+        Ok(Daemon::bind_with(config, app.client.clone(), &endpoint).await?)
+    }
+
+    /// Serves until Ctrl-C, SIGTERM or, if that was asked for, the end of stdin; ends in order.
+    pub(super) async fn serve(&self, daemon: &Daemon) {
+        if !self.end_with_stdin {
+            return daemon.run().await;
+        }
+        tokio::select! {
+            biased;
+            () = daemon.run() => {}
+            () = end_of_stdin() => daemon.shutdown().await,
+        }
+    }
+}
+
+async fn end_of_stdin() {
+    let (ended, end) = tokio::sync::oneshot::channel::<()>();
+    // A thread, as reading stdin cannot be given up; it does not keep the process from ending.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin().lock().by_ref(), &mut std::io::sink());
+        drop(ended);
+    });
+    let _ = end.await;
+}
