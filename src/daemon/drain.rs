@@ -34,6 +34,8 @@ pub(crate) async fn shutdown(inner: &Arc<Inner>) {
         farewell().await;
     }
     inner.closing.send_replace(true);
+    // Its address is free from here on.
+    inner.closing.closed().await;
     let entries = inner.entries();
     entries.iter().for_each(|entry| entry.drain());
     for connection in inner.connections() {

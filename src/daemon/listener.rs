@@ -21,11 +21,11 @@ pub(crate) fn listen(daemon: &Daemon, mut listener: Box<dyn Listener>) {
         loop {
             let accepted = tokio::select! {
                 biased;
-                _ = closing.changed() => return,
+                _ = closing.changed() => break,
                 accepted = listener.accept() => accepted,
             };
             match (accepted, inner.upgrade()) {
-                (_, None) => return,
+                (_, None) => break,
                 (Ok(stream), Some(inner)) => {
                     pause = PAUSE.0;
                     greet(&inner, stream);
@@ -37,6 +37,9 @@ pub(crate) fn listen(daemon: &Daemon, mut listener: Box<dyn Listener>) {
                 }
             }
         }
+        // In this order: whoever waits for the second may listen at the address again.
+        drop(listener);
+        drop(closing);
     });
 }
 

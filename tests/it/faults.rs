@@ -5,47 +5,22 @@ use std::sync::Arc;
 use pyroxene::transport::Network;
 use pyroxene::{CallError, NotStarted, Restart, Unknown};
 
+use crate::support::claim::Claim;
 use crate::support::flaky::{Fault, Flaky, Plan, Traffic};
 use crate::support::memory::MemoryNetwork;
 use crate::support::pair::{Pair, Setup, hello_bytes, seeded_client_over};
 use crate::support::worker::{Journal, WorkerProxy};
 
-/// What the end of a call says about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Claim {
-    Ran,
-    DidNotRun,
-    MayHaveRun,
-}
-
-fn claim<T, E>(ended: &Result<T, CallError<E>>) -> Claim {
-    match ended {
-        Ok(_) | Err(CallError::Raised(_) | CallError::Failed(_)) => Claim::Ran,
-        Err(CallError::NotStarted(_)) => Claim::DidNotRun,
-        Err(_) => Claim::MayHaveRun,
-    }
-}
-
-impl Claim {
-    fn is_true(self, ran: usize) -> bool {
-        match self {
-            Claim::Ran => ran == 1,
-            Claim::DidNotRun => ran == 0,
-            Claim::MayHaveRun => ran <= 1,
-        }
-    }
-}
-
 /// Calls of every kind; what each of them claims.
 async fn conversation(worker: &WorkerProxy, first: u64) -> Vec<(u64, Claim)> {
     let mut claims = Vec::new();
     let mut ended = |id, claim| claims.push((id, claim));
-    ended(first, claim(&worker.run(first).timeout_ms(2_000).await));
+    ended(first, Claim::of(&worker.run(first).timeout_ms(2_000).await));
     worker.note(first + 1);
-    ended(first + 2, claim(&worker.refuse(first + 2).timeout_ms(2_000).await));
+    ended(first + 2, Claim::of(&worker.refuse(first + 2).timeout_ms(2_000).await));
     let (a, b) = tokio::join!(worker.run(first + 3).timeout_ms(2_000), worker.run(first + 4).timeout_ms(2_000));
-    ended(first + 3, claim(&a));
-    ended(first + 4, claim(&b));
+    ended(first + 3, Claim::of(&a));
+    ended(first + 4, Claim::of(&b));
     // Nobody hears of a oneway's end.
     ended(first + 1, Claim::MayHaveRun);
     claims

@@ -7,6 +7,7 @@
 mod support;
 
 mod calls;
+mod chaos;
 mod faults;
 mod fuzz_seeds;
 mod golden;

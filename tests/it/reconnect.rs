@@ -38,6 +38,19 @@ async fn a_chosen_id_outlives_its_daemon() {
 }
 
 #[actix::test]
+async fn the_address_of_a_daemon_that_has_ended_is_free() {
+    for setup in [Setup::memory(), Setup::tcp()] {
+        let daemon = setup.daemon().await;
+        let endpoint = daemon.endpoint().clone();
+        let again = Setup { endpoint, ..setup };
+        daemon.shutdown().await;
+        for _ in 0..3 {
+            again.daemon().await.shutdown().await;
+        }
+    }
+}
+
+#[actix::test]
 async fn a_proxy_to_an_earlier_incarnation_never_reaches_another_object() {
     let pair = Pair::memory().await;
     let old = WorkerProxy::from(pair.host("old", Worker::default).await);

@@ -1,6 +1,7 @@
 //! What the tests stand on.
 
 pub(crate) mod bystander;
+pub(crate) mod claim;
 pub(crate) mod flaky;
 pub(crate) mod memory;
 pub(crate) mod pair;
