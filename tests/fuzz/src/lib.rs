@@ -3,11 +3,11 @@
 
 use bytes::BytesMut;
 use pyroxene::codec;
+use pyroxene::codec::Value;
 use pyroxene::codec::args::Args;
 use pyroxene::codec::budget::Budget;
 use pyroxene::codec::call::{NamedCall, NamedConnect};
 use pyroxene::codec::fault::Fault;
-use pyroxene::codec::value::{Packed, Value};
 use pyroxene::uri::Uri;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::{Bind, BindingTable, Frame, FrameWriter, GoAway, Hello, SerializerId, Welcome};
@@ -120,10 +120,10 @@ pub fn value(bytes: &[u8]) {
         let _ = Fault::decode(id, bytes, &budget);
     }
     let _ = Fault::decode(SerializerId::POSTCARD, bytes, &budget);
-    if let Ok(packed) = codec::decode::<Packed>(SerializerId::POSTCARD, bytes, &budget) {
+    if let Ok(packed) = codec::decode::<Value>(SerializerId::POSTCARD, bytes, &budget) {
         let mut out = Vec::new();
         assert_eq!(codec::encode(SerializerId::POSTCARD, &packed, &mut out), Ok(()));
-        let again = codec::decode::<Packed>(SerializerId::POSTCARD, &out, &budget);
+        let again = codec::decode::<Value>(SerializerId::POSTCARD, &out, &budget);
         assert!(again.is_ok_and(|again| is_same(&Value::from(again), &Value::from(packed))));
     }
 }
