@@ -186,7 +186,8 @@ fn unique(methods: &[Method], mistakes: &mut Mistakes) {
 
 /// The block as the compiler sees it. `pub` in it says what can be called from afar, which needs nobody who names it here.
 fn keep_block(block: &mut ItemImpl) {
-    block.attrs.push(parse_quote!(#[allow(unreachable_pub)]));
+    // What comes over a wire is owned, whether a method keeps it or not.
+    block.attrs.push(parse_quote!(#[allow(unreachable_pub, clippy::needless_pass_by_value)]));
     for item in &mut block.items {
         if let ImplItem::Fn(function) = item {
             strip(&mut function.attrs);

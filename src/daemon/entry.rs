@@ -230,10 +230,10 @@ impl Entry {
     }
 
     /// It is not started again; everybody who waits is told.
-    pub(crate) fn fail(&self, problem: String) {
-        self.end(State::Failed(problem.clone()), |label| NotStarted::ObjectFailed {
+    pub(crate) fn fail(&self, problem: &str) {
+        self.end(State::Failed(problem.to_owned()), |label| NotStarted::ObjectFailed {
             object: label,
-            problem: problem.clone(),
+            problem: problem.to_owned(),
         });
     }
 

@@ -82,12 +82,12 @@ impl Supervisor {
         match pause {
             Some(pause) => {
                 slog::warn!(self.log, "object failed and is started again"; "object" => &**object.entry.label(),
-                "problem" => problem, "generation" => lost.generation, "pause_ms" => pause.as_millis() as u64)
+                "problem" => problem, "generation" => lost.generation, "pause_ms" => pause.as_millis() as u64);
             }
             None => {
                 slog::error!(self.log, "object failed too often and stays failed";
                     "object" => &**object.entry.label(), "problem" => &problem);
-                object.entry.fail(problem);
+                object.entry.fail(&problem);
             }
         }
         pause
