@@ -15,5 +15,6 @@ mod macros;
 mod order;
 mod reconnect;
 mod shutdown;
+mod simulation;
 mod supervision;
 mod wire_properties;

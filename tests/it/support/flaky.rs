@@ -72,11 +72,6 @@ impl Flaky {
     pub(crate) fn attempts(&self) -> u64 {
         self.attempts.load(Ordering::Relaxed)
     }
-
-    /// The fate of a further connection.
-    pub(crate) fn add(&self, plan: Plan) {
-        self.script.lock().unwrap().push_back(plan);
-    }
 }
 
 impl Network for Flaky {
