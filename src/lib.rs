@@ -38,7 +38,10 @@
 //!
 //! The modules, bottom to top; each begins with what it may use and what it must never know. The manual is in [`manual`], the protocol in
 //! [`wire`].
-#![cfg_attr(not(any(doc, doctest)), allow(rustdoc::broken_intra_doc_links, reason = "the manual exists only in documentation"))]
+#![cfg_attr(
+    not(any(doc, doctest)),
+    allow(rustdoc::broken_intra_doc_links, reason = "the manual exists only in documentation")
+)]
 
 extern crate self as pyroxene;
 
@@ -69,11 +72,11 @@ mod macros;
 #[cfg(feature = "daemon")]
 mod serve;
 
-#[cfg(any(doc, doctest))]
-pub mod manual;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+#[cfg(any(doc, doctest))]
+pub mod manual;
 
 pub use client::call::Call;
 pub use client::client::{Client, ClientConfig};

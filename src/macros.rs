@@ -25,7 +25,7 @@
 /// ```
 pub use pyroxene_macros::RemoteMessage;
 
-/// What it makes can be hosted by a [`Daemon`] and called through a [`Proxy`]:
+/// What it makes can be hosted by a [`Daemon`](crate::Daemon) and called through a [`Proxy`](crate::Proxy):
 ///
 /// ```
 /// # #[cfg(feature = "daemon")] {

@@ -60,7 +60,13 @@ impl Binding {
             Some(Choice { index: index as u32, flags: MethodFlags::from_bits(methods[index].flags), same: true })
         };
         let known = interface.iter().map(find).collect();
-        Binding { object: Arc::clone(object.id()), route: Route::Local(object), methods, known, learned: Mutex::default() }
+        Binding {
+            object: Arc::clone(object.id()),
+            route: Route::Local(object),
+            methods,
+            known,
+            learned: Mutex::default(),
+        }
     }
 
     /// Whether calls can be started.

@@ -24,8 +24,8 @@ use crate::object::local::LocalObject;
 use crate::object::message::Never;
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::DynCaller;
-use crate::uri::Uri;
 use crate::peer::in_flight::Answer;
+use crate::uri::Uri;
 use crate::wire::SerializerId;
 
 /// A proxy that needs no types: methods by name, arguments and results as [`Value`]s.
@@ -169,4 +169,3 @@ impl Future for LocalDynCall {
         Poll::Ready(ended.ok().map(|outcome| outcome.map_err(CallError::from)))
     }
 }
-

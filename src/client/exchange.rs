@@ -188,8 +188,12 @@ impl<R: Request> Exchange<R> {
         self.attempts += 1;
         if self.attempts > 1 && self.link.is_overtaken(self.number) {
             // Order goes before delivery: it is a gap, and its caller is told.
-            let problem = "the connection was lost before it was sent, and a later call of this proxy was sent since".to_owned();
-            return Some(Err(CallError::NotStarted(NotStarted::Unreachable { uri: self.link.uri.to_string(), problem })));
+            let problem =
+                "the connection was lost before it was sent, and a later call of this proxy was sent since".to_owned();
+            return Some(Err(CallError::NotStarted(NotStarted::Unreachable {
+                uri: self.link.uri.to_string(),
+                problem,
+            })));
         }
         let request = self.request.as_ref()?;
         let choice = match request.choose(&binding) {
@@ -399,7 +403,10 @@ impl<R: Request> Drop for Exchange<R> {
 }
 
 fn late(link: &Link) -> NotStarted {
-    NotStarted::Unreachable { uri: link.uri.to_string(), problem: "the call's time was over before it was connected".into() }
+    NotStarted::Unreachable {
+        uri: link.uri.to_string(),
+        problem: "the call's time was over before it was connected".into(),
+    }
 }
 
 fn refusal(link: &Link, error: StartError) -> NotStarted {

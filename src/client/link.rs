@@ -101,7 +101,8 @@ impl Link {
     pub(crate) fn queue(self: &Arc<Self>) -> Queued {
         self.queued.fetch_add(1, Ordering::AcqRel);
         let ticket = Ticket(Arc::clone(self));
-        let mut lock: BoxFuture<'static, tokio::sync::OwnedMutexGuard<()>> = Box::pin(Arc::clone(&self.queue).lock_owned());
+        let mut lock: BoxFuture<'static, tokio::sync::OwnedMutexGuard<()>> =
+            Box::pin(Arc::clone(&self.queue).lock_owned());
         // Asked once, it has its place in the queue, whenever it is asked again.
         let ready = match lock.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(guard) => Some(guard),

@@ -50,7 +50,9 @@ impl Pool {
     ) -> Result<(Connection, BindingTable), NotStarted> {
         let place = Arc::clone(self.lock().entry(endpoint.clone()).or_default());
         let mut attempt = place.attempt.lock().await;
-        if let Some(connection) = attempt.connection.as_ref().and_then(WeakConnection::upgrade).filter(Connection::is_open) {
+        if let Some(connection) =
+            attempt.connection.as_ref().and_then(WeakConnection::upgrade).filter(Connection::is_open)
+        {
             // Binding needs no exclusive access: others may bind at the same time.
             drop(attempt);
             let table = handshake::bind(&connection, target, config.connect_timeout_ms).await?;
@@ -91,7 +93,8 @@ impl Pool {
         let limit = Duration::from_millis(config.connect_timeout_ms.into());
         let connect = async {
             let stream = config.network.connect(endpoint).await.map_err(|error| unreachable(explain(&error)))?;
-            handshake::connect(stream, config.limits.clone(), session, config.timeout_ms, target, config.log.clone()).await
+            handshake::connect(stream, config.limits.clone(), session, config.timeout_ms, target, config.log.clone())
+                .await
         };
         match tokio::time::timeout(limit, connect).await {
             Ok(result) => result,

@@ -31,7 +31,9 @@ pub fn report<E: Error + 'static>(error: &CallError<E>) -> String {
 
 fn box_around(fault: &Fault, text: &mut String) {
     let _ = writeln!(text, "╭─ at the other end: {}.{}", fault.object, fault.method);
-    let _ = writeln!(text, "│ {}: {}", fault.class, fault.message);
+    for line in format!("{}: {}", fault.class, fault.message).lines() {
+        let _ = writeln!(text, "│ {line}");
+    }
     for line in fault.traceback.iter().flat_map(|line| line.lines()) {
         let _ = writeln!(text, "│   {line}");
     }

@@ -8,6 +8,7 @@ mod write;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::codec::args::read::MessageReader;
 use crate::codec::budget::{Budget, Budgeted, Meter};
 use crate::codec::error::EncodeError;
 use crate::codec::value::Value;
@@ -74,16 +75,28 @@ impl Args {
         })
     }
 
-    /// The message that the arguments of `method` are. Fields that are optional or have a serde default may be missing.
+    /// The message that the arguments of `method` are. Fields that are optional or have a serde default may be missing; names that the
+    /// message does not have are taken if their value is null, as a newer caller's optional arguments are.
     ///
     /// # Errors
     /// They do not fit the message, or cost more than the budget.
     pub fn into_message<M: DeserializeOwned>(self, method: &str, budget: &Budget) -> Result<M, ArgsError> {
         let meter = Meter::new(budget);
-        M::deserialize(Budgeted::new(read::MessageReader(&self), &meter)).map_err(|misfit| match meter.exceeded() {
-            Some(problem) => ArgsError::Other { method: method.to_owned(), problem: problem.to_string() },
-            None => misfit.of(method),
-        })
+        let misfit = match M::deserialize(Budgeted::new(MessageReader::new(&self), &meter)) {
+            Ok(message) => return Ok(message),
+            Err(misfit) => misfit,
+        };
+        if let Some(exceeded) = meter.exceeded() {
+            return Err(ArgsError::Other { method: method.to_owned(), problem: exceeded.to_string() });
+        }
+        // Serde says which field it misses, but not of which type.
+        if let Some(field) = misfit.missed()
+            && let Err(told) = M::deserialize(Budgeted::new(MessageReader::without(field), &meter))
+            && told.is_missing()
+        {
+            return Err(told.of(method));
+        }
+        Err(misfit.of(method))
     }
 }
 
@@ -92,12 +105,14 @@ impl Args {
 #[non_exhaustive]
 pub enum ArgsError {
     /// One is not there.
-    #[error("{method}() is missing its argument {field:?}")]
+    #[error("{method}() is missing its argument {field:?}{}", type_of(expected))]
     MissingArgument {
         /// The method.
         method: String,
         /// The argument; those without a name are `#1`, `#2` and so on.
         field: String,
+        /// What was expected there; empty where that cannot be told.
+        expected: String,
     },
     /// There are too many by position.
     #[error("{method}() takes {}, {given} {} given", counted(takes), if *given == 1 { "was" } else { "were" })]
@@ -132,7 +147,7 @@ pub enum ArgsError {
     WrongType {
         /// The method.
         method: String,
-        /// The argument.
+        /// The argument, and where in it, such as `to.street`.
         field: String,
         /// What was expected and what was found.
         problem: String,
@@ -145,6 +160,10 @@ pub enum ArgsError {
         /// What is wrong.
         problem: String,
     },
+}
+
+fn type_of(expected: &str) -> String {
+    if expected.is_empty() { String::new() } else { format!(": expected {expected}") }
 }
 
 fn listed(takes: &[String]) -> String {

@@ -1,32 +1,46 @@
 //! What decoding one message may cost.
 //!
 //! A deserializer recurses as deep as its input says and reads as many elements as it claims; neither costs the sender anything. So every
-//! deserializer is wrapped in [`Budgeted`], which counts levels on every path that recurses and elements of every kind, empty ones too,
-//! and passes no claimed length on. See the Cap'n Proto advisory CVE-2015-2312 for what happens otherwise.
+//! deserializer is wrapped in [`Budgeted`], which counts levels on every path that recurses, elements of every kind, empty ones too, and
+//! the memory they take, and passes no claimed length on. See the Cap'n Proto advisory CVE-2015-2312 for what happens otherwise.
+//!
+//! It is on the path of every call, so the levels left travel by value, and what is counted is a cell away.
+
+mod access;
+mod visitor;
+
+#[cfg(test)]
+mod tests;
 
 use std::cell::Cell;
 
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
-};
+use serde::de::{Deserializer, Error, Visitor};
 
+use crate::codec::budget::visitor::{Metered, Of};
 use crate::codec::error::DecodeError;
+use crate::codec::value;
 
 /// Elements that memory is taken for on the word of the sender.
 const MAX_HINT: usize = 1_024;
+/// An element is counted in so many parts. One of a single byte costs one part, since it takes as much of the message as of memory; any
+/// other costs all of them.
+const PARTS: u64 = 16;
 
 /// What decoding one message may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Levels of nesting.
+    /// Levels of nesting: every list, map, struct, tuple, option, newtype and enum is one.
     pub depth: u16,
-    /// Elements, all levels together.
+    /// Elements of lists and entries of maps, all levels together. Sixteen elements of one byte count as one.
     pub elements: u32,
+    /// Bytes that the elements, texts and bytes take in memory. What holds them is not counted; it is a small multiple at most.
+    pub bytes: usize,
 }
 
 impl Default for Budget {
+    /// What a message of 16 MiB needs, sixteenfold in memory.
     fn default() -> Self {
-        Budget { depth: 64, elements: 1024 * 1024 }
+        Budget { depth: 64, elements: 1024 * 1024, bytes: 16 * 16 * 1024 * 1024 + 64 * 1024 }
     }
 }
 
@@ -34,8 +48,8 @@ impl Default for Budget {
 #[derive(Debug)]
 pub struct Meter {
     budget: Budget,
-    depth: Cell<u16>,
-    elements: Cell<u32>,
+    parts: Cell<u64>,
+    bytes: Cell<usize>,
     exceeded: Cell<Option<Exceeded>>,
 }
 
@@ -43,80 +57,106 @@ pub struct Meter {
 enum Exceeded {
     Depth,
     Elements,
+    Bytes,
 }
 
 impl Meter {
     /// Nothing has been spent yet.
+    #[inline]
     pub fn new(budget: &Budget) -> Meter {
-        Meter { budget: *budget, depth: Cell::new(budget.depth), elements: Cell::new(budget.elements), exceeded: Cell::new(None) }
+        Meter {
+            budget: *budget,
+            parts: Cell::new(u64::from(budget.elements) * PARTS),
+            bytes: Cell::new(budget.bytes),
+            exceeded: Cell::new(None),
+        }
     }
 
     /// Which limit was hit, if one was.
     pub fn exceeded(&self) -> Option<DecodeError> {
+        let Budget { depth, elements, bytes } = self.budget;
         Some(match self.exceeded.get()? {
-            Exceeded::Depth => DecodeError::TooDeep { limit: self.budget.depth },
-            Exceeded::Elements => DecodeError::TooManyElements { limit: self.budget.elements },
+            Exceeded::Depth => DecodeError::TooDeep { limit: depth },
+            Exceeded::Elements => DecodeError::TooManyElements { limit: elements },
+            Exceeded::Bytes => DecodeError::TooLarge { limit: bytes },
         })
     }
 
+    /// One level down: the levels left below it.
     #[inline]
-    fn descend<E: serde::de::Error>(&self) -> Result<Level<'_>, E> {
-        match self.depth.get().checked_sub(1) {
-            Some(left) => {
-                self.depth.set(left);
-                Ok(Level(self))
-            }
-            None => {
-                self.exceeded.set(Some(Exceeded::Depth));
-                Err(E::custom("nested too deep"))
-            }
+    fn descend<E: Error>(&self, depth: u16) -> Result<u16, E> {
+        match depth.checked_sub(1) {
+            Some(left) => Ok(left),
+            None => Err(self.stop(Exceeded::Depth)),
         }
     }
 
+    /// An element that is a `T`.
     #[inline]
-    fn spend<E: serde::de::Error>(&self) -> Result<(), E> {
-        match self.elements.get().checked_sub(1) {
+    fn element<T, E: Error>(&self) -> Result<(), E> {
+        let cost = const { if size_of::<T>() == 1 { 1 } else { PARTS } };
+        match self.parts.get().checked_sub(cost) {
+            Some(left) => self.parts.set(left),
+            None => return Err(self.stop(Exceeded::Elements)),
+        }
+        self.memory(size_of::<T>())
+    }
+
+    #[inline]
+    fn memory<E: Error>(&self, bytes: usize) -> Result<(), E> {
+        match self.bytes.get().checked_sub(bytes) {
             Some(left) => {
-                self.elements.set(left);
+                self.bytes.set(left);
                 Ok(())
             }
-            None => {
-                self.exceeded.set(Some(Exceeded::Elements));
-                Err(E::custom("too many elements"))
-            }
+            None => Err(self.stop(Exceeded::Bytes)),
         }
     }
-}
 
-/// One level down; dropped, it is one up again.
-struct Level<'m>(&'m Meter);
-
-impl Drop for Level<'_> {
+    /// A claim of so many elements, which even at the least cost must be affordable.
     #[inline]
-    fn drop(&mut self) {
-        self.0.depth.set(self.0.depth.get() + 1);
+    fn claim<E: Error>(&self, elements: Option<usize>) -> Result<(), E> {
+        match elements {
+            Some(elements) if elements as u64 > self.parts.get() => Err(self.stop(Exceeded::Elements)),
+            _ => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn stop<E: Error>(&self, exceeded: Exceeded) -> E {
+        self.exceeded.set(Some(exceeded));
+        E::custom("it costs more than the budget")
     }
 }
 
-/// Anything of serde's, within a budget.
+/// A deserializer, or anything else of serde's that leads to one, within a budget.
 pub struct Budgeted<'m, T> {
     inner: T,
     meter: &'m Meter,
+    /// Levels left.
+    depth: u16,
 }
 
 impl<'m, T> Budgeted<'m, T> {
     /// `inner`, counted by `meter`.
     #[inline]
     pub fn new(inner: T, meter: &'m Meter) -> Self {
-        Budgeted { inner, meter }
+        Budgeted { inner, meter, depth: meter.budget.depth }
+    }
+
+    /// Something else at the same place.
+    #[inline]
+    fn with<U>(&self, inner: U) -> Budgeted<'m, U> {
+        Budgeted { inner, meter: self.meter, depth: self.depth }
     }
 }
 
 macro_rules! pass {
-    ($($method:ident)*) => {$(
+    ($($method:ident($($name:ident: $type:ty),*) $of:expr;)*) => {$(
         #[inline]
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            self.inner.$method(Budgeted::new(visitor, self.meter))
+        fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Result<V::Value, D::Error> {
+            let visitor = Metered::new(self.with(visitor), $of);
+            self.inner.$method($($name,)* visitor)
         }
     )*};
 }
@@ -125,204 +165,41 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Budgeted<'_, D> {
     type Error = D::Error;
 
     pass! {
-        deserialize_any deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128 deserialize_f32 deserialize_f64
-        deserialize_char deserialize_str deserialize_string deserialize_bytes deserialize_byte_buf deserialize_option
-        deserialize_unit deserialize_seq deserialize_map deserialize_identifier deserialize_ignored_any
-    }
-
-    #[inline]
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_unit_struct(name, Budgeted::new(visitor, self.meter))
-    }
-
-    #[inline]
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_newtype_struct(name, Budgeted::new(visitor, self.meter))
-    }
-
-    #[inline]
-    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_tuple(len, Budgeted::new(visitor, self.meter))
-    }
-
-    #[inline]
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        len: usize,
-        visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_tuple_struct(name, len, Budgeted::new(visitor, self.meter))
-    }
-
-    #[inline]
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_struct(name, fields, Budgeted::new(visitor, self.meter))
-    }
-
-    #[inline]
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        variants: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_enum(name, variants, Budgeted::new(visitor, self.meter))
+        deserialize_any() Of::Any;
+        deserialize_bool() Of::Any;
+        deserialize_i8() Of::Any;
+        deserialize_i16() Of::Any;
+        deserialize_i32() Of::Any;
+        deserialize_i64() Of::Any;
+        deserialize_i128() Of::Any;
+        deserialize_u8() Of::Any;
+        deserialize_u16() Of::Any;
+        deserialize_u32() Of::Any;
+        deserialize_u64() Of::Any;
+        deserialize_u128() Of::Any;
+        deserialize_f32() Of::Any;
+        deserialize_f64() Of::Any;
+        deserialize_char() Of::Any;
+        deserialize_str() Of::Any;
+        deserialize_string() Of::Any;
+        deserialize_bytes() Of::Any;
+        deserialize_byte_buf() Of::Any;
+        deserialize_option() Of::Any;
+        deserialize_unit() Of::Any;
+        deserialize_unit_struct(name: &'static str) Of::Any;
+        deserialize_newtype_struct(name: &'static str) Of::Any;
+        deserialize_seq() Of::Any;
+        deserialize_tuple(len: usize) Of::Fixed;
+        deserialize_tuple_struct(name: &'static str, len: usize) Of::Fixed;
+        deserialize_map() Of::Any;
+        deserialize_struct(name: &'static str, fields: &'static [&'static str]) Of::Fixed;
+        deserialize_enum(name: &'static str, variants: &'static [&'static str]) if name == value::NAME { Of::Value } else { Of::Any };
+        deserialize_identifier() Of::Any;
+        deserialize_ignored_any() Of::Any;
     }
 
     #[inline]
     fn is_human_readable(&self) -> bool {
         self.inner.is_human_readable()
-    }
-}
-
-macro_rules! scalar {
-    ($($method:ident $type:ty;)*) => {$(
-        #[inline]
-        fn $method<E: serde::de::Error>(self, value: $type) -> Result<V::Value, E> {
-            self.inner.$method(value)
-        }
-    )*};
-}
-
-impl<'de, V: Visitor<'de>> Visitor<'de> for Budgeted<'_, V> {
-    type Value = V::Value;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.inner.expecting(f)
-    }
-
-    scalar! {
-        visit_bool bool; visit_i8 i8; visit_i16 i16; visit_i32 i32; visit_i64 i64; visit_i128 i128;
-        visit_u8 u8; visit_u16 u16; visit_u32 u32; visit_u64 u64; visit_u128 u128; visit_f32 f32; visit_f64 f64;
-        visit_char char; visit_str &str; visit_borrowed_str &'de str; visit_string String;
-        visit_bytes &[u8]; visit_borrowed_bytes &'de [u8]; visit_byte_buf Vec<u8>;
-    }
-
-    #[inline]
-    fn visit_none<E: serde::de::Error>(self) -> Result<V::Value, E> {
-        self.inner.visit_none()
-    }
-
-    #[inline]
-    fn visit_unit<E: serde::de::Error>(self) -> Result<V::Value, E> {
-        self.inner.visit_unit()
-    }
-
-    #[inline]
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        let _level = self.meter.descend::<D::Error>()?;
-        self.inner.visit_some(Budgeted::new(deserializer, self.meter))
-    }
-
-    #[inline]
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
-        let _level = self.meter.descend::<D::Error>()?;
-        self.inner.visit_newtype_struct(Budgeted::new(deserializer, self.meter))
-    }
-
-    #[inline]
-    fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        let _level = self.meter.descend::<A::Error>()?;
-        self.inner.visit_seq(Budgeted::new(access, self.meter))
-    }
-
-    #[inline]
-    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        let _level = self.meter.descend::<A::Error>()?;
-        self.inner.visit_map(Budgeted::new(access, self.meter))
-    }
-
-    #[inline]
-    fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        let _level = self.meter.descend::<A::Error>()?;
-        self.inner.visit_enum(Budgeted::new(access, self.meter))
-    }
-}
-
-impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Budgeted<'_, A> {
-    type Error = A::Error;
-
-    #[inline]
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, A::Error> {
-        self.meter.spend::<A::Error>()?;
-        self.inner.next_element_seed(Budgeted::new(seed, self.meter))
-    }
-
-    #[inline]
-    fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint().map(|hint| hint.min(MAX_HINT))
-    }
-}
-
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Budgeted<'_, A> {
-    type Error = A::Error;
-
-    #[inline]
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        self.meter.spend::<A::Error>()?;
-        self.inner.next_key_seed(Budgeted::new(seed, self.meter))
-    }
-
-    #[inline]
-    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
-        self.inner.next_value_seed(Budgeted::new(seed, self.meter))
-    }
-
-    #[inline]
-    fn size_hint(&self) -> Option<usize> {
-        self.inner.size_hint().map(|hint| hint.min(MAX_HINT))
-    }
-}
-
-impl<'de, 'm, A: EnumAccess<'de>> EnumAccess<'de> for Budgeted<'m, A> {
-    type Error = A::Error;
-    type Variant = Budgeted<'m, A::Variant>;
-
-    #[inline]
-    fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Self::Variant), A::Error> {
-        self.meter.spend::<A::Error>()?;
-        let (value, variant) = self.inner.variant_seed(Budgeted::new(seed, self.meter))?;
-        Ok((value, Budgeted::new(variant, self.meter)))
-    }
-}
-
-impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Budgeted<'_, A> {
-    type Error = A::Error;
-
-    #[inline]
-    fn unit_variant(self) -> Result<(), A::Error> {
-        self.inner.unit_variant()
-    }
-
-    #[inline]
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, A::Error> {
-        let _level = self.meter.descend::<A::Error>()?;
-        self.inner.newtype_variant_seed(Budgeted::new(seed, self.meter))
-    }
-
-    #[inline]
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.inner.tuple_variant(len, Budgeted::new(visitor, self.meter))
-    }
-
-    #[inline]
-    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, A::Error> {
-        self.inner.struct_variant(fields, Budgeted::new(visitor, self.meter))
-    }
-}
-
-impl<'de, T: DeserializeSeed<'de>> DeserializeSeed<'de> for Budgeted<'_, T> {
-    type Value = T::Value;
-
-    #[inline]
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T::Value, D::Error> {
-        self.inner.deserialize(Budgeted::new(deserializer, self.meter))
     }
 }

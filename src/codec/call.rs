@@ -7,6 +7,8 @@ use crate::codec::error::{DecodeError, EncodeError};
 use crate::codec::value::Value;
 use crate::wire::SerializerId;
 
+/// What Pyro's peers greet each other with, if nobody gives them anything else to say.
+const HANDSHAKE: &str = "hello";
 /// Why a call by name has no form in postcard.
 const BY_NUMBER: &str = "postcard carries numbers instead of names";
 
@@ -87,6 +89,15 @@ pub struct NamedConnect {
 }
 
 impl NamedConnect {
+    /// Appends the wish in serializer `id`, with Pyro's own handshake; on an error nothing is appended.
+    ///
+    /// # Errors
+    /// The serializer is not known, or has no names.
+    pub fn encode(&self, id: SerializerId, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let connect = Value::from_iter([("handshake", HANDSHAKE), ("object", &self.object)]);
+        write(id, &connect, "connect request", out)
+    }
+
     /// Reads the wish that `bytes` are. Whatever the client says in its handshake is passed over.
     ///
     /// # Errors
@@ -123,8 +134,29 @@ impl NamedAccept {
             ("oneway", names(&self.oneway)),
             ("attrs", Value::List(Vec::new())),
         ]);
-        let accept = Value::from_iter([("handshake", Value::from("hello")), ("meta", meta)]);
+        let accept = Value::from_iter([("handshake", Value::from(HANDSHAKE)), ("meta", meta)]);
         write(id, &accept, "connect answer", out)
+    }
+
+    /// Reads the answer that `bytes` are. Whatever the daemon says in its handshake, and the attributes it lists, are passed over.
+    ///
+    /// # Errors
+    /// The serializer is not known, the bytes are no such answer in it, or they cost more than the budget.
+    pub fn decode(id: SerializerId, bytes: &[u8], budget: &Budget) -> Result<NamedAccept, DecodeError> {
+        let kind = "connect answer";
+        let meta = match read(id, bytes, kind, budget)? {
+            Value::Map(entries) => take(entries, ["meta"]),
+            other => return Err(malformed(kind, format!("expected a map, found {}", other.kind()))),
+        };
+        let [methods, oneway] = match meta {
+            [Value::Map(entries)] => take(entries, ["methods", "oneway"]),
+            [other] => return Err(malformed(kind, format!("its meta is {}, not a map", other.kind()))),
+        };
+        let names = |names: Value, what: &str| match names {
+            Value::List(names) => names.into_iter().map(|name| text(name, kind, "method's name")).collect(),
+            other => Err(malformed(kind, format!("its {what} are {}, not a list", other.kind()))),
+        };
+        Ok(NamedAccept { methods: names(methods, "methods")?, oneway: names(oneway, "oneway methods")? })
     }
 }
 
@@ -243,5 +275,23 @@ mod tests {
         let mut out = Vec::new();
         accept.encode(SerializerId::JSON, &mut out).unwrap();
         assert_eq!(out, br#"{"handshake":"hello","meta":{"methods":["me","fire"],"oneway":["fire"],"attrs":[]}}"#);
+        assert_eq!(NamedAccept::decode(SerializerId::JSON, &out, &Budget::default()), Ok(accept));
+    }
+
+    #[test]
+    fn a_client_asks_and_hears_what_pyros_does() {
+        let mut out = Vec::new();
+        NamedConnect { object: "thing".into() }.encode(SerializerId::MESSAGE_PACK, &mut out).unwrap();
+        assert_eq!(out, b"\x82\xa9handshake\xa5hello\xa6object\xa5thing");
+        // As a daemon of Pyro 5.17 answers.
+        let packed = b"\x82\xa9handshake\xa5hello\xa4meta\x83\xa7methods\x92\xa3div\xa4fire\xa6oneway\x91\xa4fire\xa5attrs\x91\xa3val";
+        let accept = NamedAccept { methods: vec!["div".into(), "fire".into()], oneway: vec!["fire".into()] };
+        assert_eq!(NamedAccept::decode(SerializerId::MESSAGE_PACK, packed, &Budget::default()), Ok(accept));
+        for wrong in
+            [&b"[]"[..], b"{}", br#"{"meta":{"methods":1,"oneway":[]}}"#, br#"{"meta":{"methods":[1],"oneway":[]}}"#]
+        {
+            let problem = NamedAccept::decode(SerializerId::JSON, wrong, &Budget::default()).unwrap_err().to_string();
+            assert!(problem.contains("connect answer"), "{problem}");
+        }
     }
 }

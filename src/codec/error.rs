@@ -44,6 +44,12 @@ pub enum DecodeError {
         /// What is allowed.
         limit: u32,
     },
+    /// The value takes too much memory.
+    #[error("the value takes more than {limit} bytes of memory")]
+    TooLarge {
+        /// What is allowed, bytes.
+        limit: usize,
+    },
     /// Bytes follow the value.
     #[error("{bytes} bytes follow the value")]
     Trailing {

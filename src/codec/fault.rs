@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::budget::Budget;
 use crate::codec::error::{DecodeError, EncodeError};
-use crate::codec::value::{Packed, Value};
+use crate::codec::value::Value;
 use crate::codec::{decode, encode};
 use crate::wire::SerializerId;
 
@@ -194,7 +194,7 @@ struct Compact<'a> {
 enum CompactDetail {
     None,
     Encoded(SerializerId, Bytes),
-    Value(Packed),
+    Value(Value),
 }
 
 impl<'a> From<&'a Fault> for Compact<'a> {
@@ -205,7 +205,7 @@ impl<'a> From<&'a Fault> for Compact<'a> {
             detail: match &fault.detail {
                 Detail::None => CompactDetail::None,
                 Detail::Encoded(id, bytes) => CompactDetail::Encoded(*id, bytes.clone()),
-                Detail::Value(value) => CompactDetail::Value(value.clone().into()),
+                Detail::Value(value) => CompactDetail::Value(value.clone()),
             },
             traceback: fault.lines().map(Cow::Borrowed).collect(),
             object: cut(&fault.object, MAX_NAME).into(),
@@ -222,7 +222,7 @@ impl From<Compact<'_>> for Fault {
             detail: match compact.detail {
                 CompactDetail::None => Detail::None,
                 CompactDetail::Encoded(id, bytes) => Detail::Encoded(id, bytes),
-                CompactDetail::Value(value) => Detail::Value(value.into()),
+                CompactDetail::Value(value) => Detail::Value(value),
             },
             traceback: compact.traceback.into_iter().map(Cow::into_owned).collect(),
             object: compact.object.into_owned(),

@@ -79,15 +79,31 @@ fn malformed<T>(problem: &dyn std::fmt::Display) -> DecodeError {
     DecodeError::Malformed { kind: std::any::type_name::<T>(), problem: problem.to_string() }
 }
 
+/// Why a deserializer gave no value.
+enum Refusal<E> {
+    Budget(DecodeError),
+    Other(E),
+}
+
+impl<E: std::fmt::Display> Refusal<E> {
+    fn of<T>(self) -> DecodeError {
+        match self {
+            Refusal::Budget(exceeded) => exceeded,
+            Refusal::Other(error) => malformed::<T>(&error),
+        }
+    }
+}
+
 /// Runs a deserializer within the budget.
 #[inline]
-fn within<'de, T, D>(deserializer: D, budget: &Budget) -> Result<T, DecodeError>
+fn within<'de, T, D>(deserializer: D, budget: &Budget) -> Result<T, Refusal<D::Error>>
 where
     T: DeserializeOwned,
     D: serde::Deserializer<'de>,
 {
     let meter = Meter::new(budget);
-    T::deserialize(Budgeted::new(deserializer, &meter)).map_err(|error| meter.exceeded().unwrap_or_else(|| malformed::<T>(&error)))
+    T::deserialize(Budgeted::new(deserializer, &meter))
+        .map_err(|error| meter.exceeded().map_or(Refusal::Other(error), Refusal::Budget))
 }
 
 /// postcard straight into an outgoing buffer.
@@ -118,18 +134,45 @@ impl Serializer for Postcard {
 
     #[inline]
     fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        postcard::serialize_with_flavor(value, Append(out)).map_err(|error| unwritable::<T>(&error))
+        postcard::serialize_with_flavor(value, Append(out)).map_err(|error| unwritable::<T>(&in_words(&error)))
     }
 
     #[inline]
     fn decode<T: DeserializeOwned>(bytes: &[u8], budget: &Budget) -> Result<T, DecodeError> {
         let mut deserializer = postcard::Deserializer::from_bytes(bytes);
-        let value = within(&mut deserializer, budget)?;
-        match deserializer.finalize() {
-            Ok([]) => Ok(value),
-            Ok(rest) => Err(DecodeError::Trailing { bytes: rest.len() }),
-            Err(error) => Err(malformed::<T>(&error)),
+        let result = within(&mut deserializer, budget);
+        // That is what it did not read; it never fails for a slice.
+        let rest = deserializer.finalize().map_or(0, <[u8]>::len);
+        match result {
+            Ok(value) if rest == 0 => Ok(value),
+            Ok(_) => Err(DecodeError::Trailing { bytes: rest }),
+            Err(Refusal::Budget(exceeded)) => Err(exceeded),
+            Err(Refusal::Other(error)) => {
+                let at = bytes.len() - rest;
+                Err(malformed::<T>(&format_args!("{}, at byte {at} of {}", in_words(&error), bytes.len())))
+            }
         }
+    }
+}
+
+/// What postcard means.
+fn in_words(error: &postcard::Error) -> &'static str {
+    use postcard::Error as E;
+    match error {
+        E::WontImplement => {
+            "its type asks what comes next, which postcard does not say (`flatten`, `untagged` and `tag` do that)"
+        }
+        E::SerializeSeqLengthUnknown => "a list or map does not know its length beforehand (`flatten` makes such maps)",
+        E::SerdeSerCustom | E::CollectStrError => "its `Serialize` fails",
+        E::SerdeDeCustom => "there is a value that the type does not allow",
+        E::DeserializeUnexpectedEnd => "it ends too early",
+        E::DeserializeBadVarint => "there is a number that is too large",
+        E::DeserializeBadBool => "there is a truth value other than 0 and 1",
+        E::DeserializeBadChar => "there is no character",
+        E::DeserializeBadUtf8 => "there is text that is not UTF-8",
+        E::DeserializeBadOption => "there is an option other than 0 and 1",
+        E::DeserializeBadEnum => "there is a variant that is too large a number",
+        _ => "it is not well encoded",
     }
 }
 
@@ -142,24 +185,40 @@ impl Serializer for Json {
 
     fn decode<T: DeserializeOwned>(bytes: &[u8], budget: &Budget) -> Result<T, DecodeError> {
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let value = within(&mut deserializer, budget)?;
-        deserializer.end().map_err(|error| malformed::<T>(&error))?;
-        Ok(value)
+        let value = within(&mut deserializer, budget).map_err(Refusal::of::<T>)?;
+        match deserializer.end() {
+            Ok(()) => Ok(value),
+            Err(error) => Err(DecodeError::Trailing { bytes: bytes.len() - offset(bytes, &error) }),
+        }
     }
 }
 
+/// Where in the text an error is.
+fn offset(text: &[u8], error: &serde_json::Error) -> usize {
+    let lines = text.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
+    let before: usize = lines.map(<[u8]>::len).sum();
+    (before + error.column().saturating_sub(1)).min(text.len())
+}
+
+// It calls itself human-readable. It describes itself as JSON does, and who else speaks it, Python above all, has addresses and the like
+// as text.
 impl Serializer for MessagePack {
     const ID: SerializerId = SerializerId::MESSAGE_PACK;
 
     fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let mut serializer = rmp_serde::Serializer::new(out).with_struct_map();
+        let mut serializer = rmp_serde::Serializer::new(out).with_struct_map().with_human_readable();
         value.serialize(&mut serializer).map_err(|error| unwritable::<T>(&error))
     }
 
     fn decode<T: DeserializeOwned>(bytes: &[u8], budget: &Budget) -> Result<T, DecodeError> {
-        let mut deserializer = rmp_serde::Deserializer::new(std::io::Cursor::new(bytes));
-        let value = within(&mut deserializer, budget)?;
-        let rest = bytes.len().saturating_sub(deserializer.position() as usize);
-        if rest == 0 { Ok(value) } else { Err(DecodeError::Trailing { bytes: rest }) }
+        let mut deserializer = rmp_serde::Deserializer::new(bytes).with_human_readable();
+        let value = within(&mut deserializer, budget).map_err(Refusal::of::<T>)?;
+        match deserializer.get_ref().len() {
+            0 => Ok(value),
+            rest => Err(DecodeError::Trailing { bytes: rest }),
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

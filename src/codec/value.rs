@@ -2,6 +2,7 @@
 
 mod convert;
 mod de;
+mod extension;
 mod packed;
 mod ser;
 #[cfg(test)]
@@ -17,12 +18,18 @@ use crate::codec::budget::{Budget, Budgeted, Meter};
 use crate::codec::error::{DecodeError, EncodeError};
 
 pub(crate) use de::{Problem, Reader, clipped, miscounted, mismatch};
-pub use packed::Packed;
+pub(crate) use packed::NAME;
 pub(crate) use ser::Writer;
+
+/// As much room as is made on the word of a length, in elements.
+const TRUSTED: usize = 256;
 
 /// Any value that can travel.
 ///
-/// It reads and writes itself in the serializers that describe themselves; in postcard, which does not, it travels as [`Packed`].
+/// It can be part of any message, in every serializer. One that describes itself (serde's word is human-readable, which the MessagePack
+/// of this module is, too) carries it as it is: a list is a list, a map is a map. In any other, postcard above all, it is an enum: each
+/// value is preceded by the number of its variant, since its reader must be told what comes next. JSON has no bytes and no numbers
+/// beyond the finite ones: there bytes become a list of numbers, and what is not finite becomes null.
 ///
 /// ```
 /// use pyroxene::codec::{Value, budget::Budget};

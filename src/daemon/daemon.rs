@@ -103,6 +103,8 @@ pub(crate) struct Inner {
     pub(crate) changed: Notify,
     /// Says `true`, or is gone, when nobody new is to be let in.
     pub(crate) closing: watch::Sender<bool>,
+    /// Says `true` when it has ended in order.
+    pub(crate) ended: watch::Sender<bool>,
 }
 
 /// Done first when a daemon ends.
@@ -143,6 +145,7 @@ impl Daemon {
             farewells: Mutex::default(),
             changed: Notify::new(),
             closing: watch::Sender::new(false),
+            ended: watch::Sender::new(false),
             config,
             client,
         }));
@@ -180,7 +183,8 @@ impl Daemon {
     pub fn stop(&self, name: &str) -> bool {
         let removed = {
             let mut objects = self.0.objects();
-            let found = objects.find(&Target::Name(name.to_owned())).or_else(|| objects.find(&Target::Id(name.to_owned())));
+            let found =
+                objects.find(&Target::Name(name.to_owned())).or_else(|| objects.find(&Target::Id(name.to_owned())));
             found.and_then(|placed| objects.remove(placed.entry.id()))
         };
         if let Some(placed) = &removed {
@@ -299,7 +303,9 @@ fn public_endpoint(bound: Endpoint, host: Option<&str>) -> Result<Endpoint, Bind
     let Endpoint::Tcp { host: bound_host, port } = &bound else { return Ok(bound) };
     match host {
         Some(host) => Ok(Endpoint::tcp(host, *port)?),
-        None if matches!(bound_host.as_str(), "0.0.0.0" | "::") => Err(BindError::NoHost { endpoint: bound.to_string() }),
+        None if matches!(bound_host.as_str(), "0.0.0.0" | "::") => {
+            Err(BindError::NoHost { endpoint: bound.to_string() })
+        }
         None => Ok(bound),
     }
 }

@@ -27,7 +27,10 @@ pub(crate) async fn run(daemon: &Daemon) {
 
 /// Names first, so that nobody new comes; then no new calls; running ones get their time; the rest are told the truth.
 pub(crate) async fn shutdown(inner: &Arc<Inner>) {
+    let mut ended = inner.ended.subscribe();
     if inner.begin_drain() {
+        // Somebody else is at it.
+        let _ = ended.wait_for(|ended| *ended).await;
         return;
     }
     for farewell in inner.take_farewells() {
@@ -54,10 +57,12 @@ pub(crate) async fn shutdown(inner: &Arc<Inner>) {
     while Instant::now() < last && inner.connections().iter().any(|connection| !connection.is_closed()) {
         tokio::time::sleep(LOOK).await;
     }
+    inner.ended.send_replace(true);
 }
 
 fn is_quiet(inner: &Inner) -> bool {
-    inner.entries().iter().all(|entry| entry.is_idle()) && inner.connections().iter().all(|connection| connection.is_answered())
+    inner.entries().iter().all(|entry| entry.is_idle())
+        && inner.connections().iter().all(|connection| connection.is_answered())
 }
 
 #[cfg(unix)]

@@ -74,13 +74,8 @@ impl Entry {
         capacity: usize,
         on_loss: Box<dyn Fn(Arc<str>, u64, Loss) + Send + Sync>,
     ) -> Entry {
-        let queue = Queue {
-            waiting: VecDeque::new(),
-            actor: None,
-            generation: 0,
-            scheduled: false,
-            state: State::Starting,
-        };
+        let queue =
+            Queue { waiting: VecDeque::new(), actor: None, generation: 0, scheduled: false, state: State::Starting };
         Entry { id, name, kind, methods, capacity, queue: Mutex::new(queue), on_loss }
     }
 
@@ -236,7 +231,10 @@ impl Entry {
 
     /// It is not started again; everybody who waits is told.
     pub(crate) fn fail(&self, problem: String) {
-        self.end(State::Failed(problem.clone()), |label| NotStarted::ObjectFailed { object: label, problem: problem.clone() });
+        self.end(State::Failed(problem.clone()), |label| NotStarted::ObjectFailed {
+            object: label,
+            problem: problem.clone(),
+        });
     }
 
     /// It is no more.

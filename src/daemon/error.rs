@@ -27,19 +27,25 @@ pub enum BindError {
         endpoint: String,
     },
     /// Others would not know where it is.
-    #[error("{endpoint} is no address that others can connect to; say by which host name they reach this machine (`public_host`)")]
+    #[error(
+        "{endpoint} is no address that others can connect to; say by which host name they reach this machine (`public_host`)"
+    )]
     NoHost {
         /// The address.
         endpoint: String,
     },
     /// A panic would end the process.
-    #[error("this program is built with panic = \"abort\": the first panic of an object would end all of them; build with panic = \"unwind\"")]
+    #[error(
+        "this program is built with panic = \"abort\": the first panic of an object would end all of them; build with panic = \"unwind\""
+    )]
     PanicAborts,
 }
 
 fn advice(problem: &std::io::Error) -> &'static str {
     match problem.kind() {
-        std::io::ErrorKind::AddrInUse => "; another program has the port: choose another one, or port 0 for any free one",
+        std::io::ErrorKind::AddrInUse => {
+            "; another program has the port: choose another one, or port 0 for any free one"
+        }
         std::io::ErrorKind::PermissionDenied => "; ports below 1024 are for root",
         std::io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
         _ => "",

@@ -174,7 +174,12 @@ impl DaemonObject {
 
 fn metadata(entry: &Entry) -> Metadata {
     let names = |flags: MethodFlags| {
-        entry.methods().iter().filter(|method| method.flags.contains(flags)).map(|method| method.name.to_owned()).collect()
+        entry
+            .methods()
+            .iter()
+            .filter(|method| method.flags.contains(flags))
+            .map(|method| method.name.to_owned())
+            .collect()
     };
     Metadata { methods: names(MethodFlags::NONE), oneway: names(MethodFlags::ONEWAY), attrs: Vec::new() }
 }

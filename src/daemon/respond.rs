@@ -217,9 +217,10 @@ mod tests {
     use actix::{AtomicResponse, MessageResult, ResponseActFuture, ResponseFuture};
 
     use super::*;
+    use crate::object::message::Never;
 
-    #[derive(serde::Serialize, serde::Deserialize, crate::RemoteMessage)]
-    #[remote(returns = "Result<u8, crate::Never>")]
+    #[derive(serde::Serialize, serde::Deserialize, pyroxene_macros::RemoteMessage)]
+    #[remote(returns = "Result<u8, Never>")]
     struct Ask<const KIND: u8>;
 
     struct Account;
@@ -240,10 +241,10 @@ mod tests {
     }
 
     handlers! {
-        0 Result<u8, crate::Never>;
-        1 ResponseFuture<Result<u8, crate::Never>>;
-        2 ResponseActFuture<Self, Result<u8, crate::Never>>;
-        3 AtomicResponse<Self, Result<u8, crate::Never>>;
+        0 Result<u8, Never>;
+        1 ResponseFuture<Result<u8, Never>>;
+        2 ResponseActFuture<Self, Result<u8, Never>>;
+        3 AtomicResponse<Self, Result<u8, Never>>;
         4 MessageResult<Ask<4>>;
     }
 

@@ -96,8 +96,7 @@ impl<O: RemoteObject> Spawn<O> {
             }
         };
         let start = start::<O>(Arc::clone(&entry), factory);
-        let supervise =
-            Supervise { entry: Arc::clone(&entry), seat, start: Some(Arc::clone(&start)), policy: restart };
+        let supervise = Supervise { entry: Arc::clone(&entry), seat, start: Some(Arc::clone(&start)), policy: restart };
         daemon.0.supervisor.do_send(supervise);
         let (sender, started) = tokio::sync::oneshot::channel();
         placement.run(seat, Box::new(move || drop(sender.send(start()))));
@@ -124,12 +123,7 @@ impl Daemon {
     {
         let seat = self.0.placement.choose();
         let entry = register::<A>(self, name, None, self.0.config.mailbox, seat)?;
-        self.0.supervisor.do_send(Supervise {
-            entry: Arc::clone(&entry),
-            seat,
-            start: None,
-            policy: Restart::never(),
-        });
+        self.0.supervisor.do_send(Supervise { entry: Arc::clone(&entry), seat, start: None, policy: Restart::never() });
         if let Some(generation) = entry.begin() {
             entry.running(generation, addr.clone().recipient());
         }
@@ -186,7 +180,8 @@ fn start<O: RemoteObject>(entry: Arc<Entry>, factory: Box<dyn Fn() -> O + Send>)
             }
             Err(report) => {
                 let problem = format!("{} at {}", report.message, report.location);
-                entry.lost(generation, crate::daemon::entry::Loss::Panicked(format!("its factory panicked: {problem}")));
+                entry
+                    .lost(generation, crate::daemon::entry::Loss::Panicked(format!("its factory panicked: {problem}")));
                 Err(problem)
             }
         }

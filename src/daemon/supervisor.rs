@@ -80,8 +80,10 @@ impl Supervisor {
         };
         let pause = object.start.as_ref().and_then(|_| object.history.failed(&object.policy, Instant::now()));
         match pause {
-            Some(pause) => slog::warn!(self.log, "object failed and is started again"; "object" => &**object.entry.label(),
-                "problem" => problem, "generation" => lost.generation, "pause_ms" => pause.as_millis() as u64),
+            Some(pause) => {
+                slog::warn!(self.log, "object failed and is started again"; "object" => &**object.entry.label(),
+                "problem" => problem, "generation" => lost.generation, "pause_ms" => pause.as_millis() as u64)
+            }
             None => {
                 slog::error!(self.log, "object failed too often and stays failed";
                     "object" => &**object.entry.label(), "problem" => &problem);

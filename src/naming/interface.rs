@@ -2,8 +2,8 @@
 
 use crate::naming::NamingError;
 use crate::naming::name_server::{
-    Count, CreateGroup, DeleteGroup, Find, List, Listing, Ping, Register, Registered, Registration, Renew, RenewName, Resolve,
-    SetMetadata, Tree, Unregister, Withdraw,
+    Count, CreateGroup, DeleteGroup, Find, List, Listing, Ping, Register, Registered, Registration, Renew, RenewName,
+    Resolve, SetMetadata, Tree, Unregister, Withdraw,
 };
 use crate::object::interface::{Accepts, Interface, Method, MethodFlags};
 use crate::object::message::RemoteMessage;

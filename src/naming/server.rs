@@ -8,8 +8,8 @@ use crate::client::error::CallError;
 use crate::client::proxy::Proxy;
 use crate::naming::interface::NameServerInterface;
 use crate::naming::name_server::{
-    Carrying, Count, CreateGroup, DeleteGroup, Find, List, ListEntry, Listing, NAME_SERVER_ID, Ping, Register, Registered,
-    Registration, Renew, Resolve, SetMetadata, Tree, Unregister, Withdraw,
+    Carrying, Count, CreateGroup, DeleteGroup, Find, List, ListEntry, Listing, NAME_SERVER_ID, Ping, Register,
+    Registered, Registration, Renew, Resolve, SetMetadata, Tree, Unregister, Withdraw,
 };
 use crate::naming::{Name, NamingError};
 use crate::uri::{Endpoint, ObjectId, Uri, UriError};
@@ -151,7 +151,11 @@ impl NameServer {
     ///
     /// # Errors
     /// There is no such name, or it belongs to somebody else.
-    pub async fn set_metadata<T: AsRef<str>>(&self, name: &str, tags: impl IntoIterator<Item = T>) -> Result<(), AskError> {
+    pub async fn set_metadata<T: AsRef<str>>(
+        &self,
+        name: &str,
+        tags: impl IntoIterator<Item = T>,
+    ) -> Result<(), AskError> {
         let metadata = tags.into_iter().map(|tag| tag.as_ref().to_owned()).collect();
         self.proxy.send(SetMetadata { name: name.to_owned(), metadata }).await
     }

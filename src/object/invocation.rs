@@ -40,11 +40,7 @@ impl Invocation {
     }
 
     /// A call from this process: the message is handed over as it is.
-    pub(crate) fn local<M: RemoteMessage>(
-        method: usize,
-        deadline: Instant,
-        caller: LocalCaller<M>,
-    ) -> Invocation {
+    pub(crate) fn local<M: RemoteMessage>(method: usize, deadline: Instant, caller: LocalCaller<M>) -> Invocation {
         Invocation { method, body: Body::Local, deadline, reply: Reply::local(Box::new(caller)) }
     }
 
@@ -108,7 +104,11 @@ impl Invocation {
     /// Ends a call of a method that the object does not list.
     pub fn refuse_unlisted<I: Interface + ?Sized>(self) {
         let (object, method) = self.reply.names();
-        self.refuse(NotStarted::NoSuchMethod { object, nearest: nearest(&method, I::METHODS.iter().map(|m| m.name)), method });
+        self.refuse(NotStarted::NoSuchMethod {
+            object,
+            nearest: nearest(&method, I::METHODS.iter().map(|m| m.name)),
+            method,
+        });
     }
 }
 

@@ -48,7 +48,6 @@ pub trait RemoteMessage: Serialize + DeserializeOwned + Send + 'static {
     /// # Errors
     /// The error that the object raised.
     fn outcome(output: Self::Output) -> Result<Self::Reply, Self::Error>;
-
 }
 
 /// An error that travels: the caller of a remote object gets the value itself back.

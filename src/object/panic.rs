@@ -113,7 +113,8 @@ fn frames(backtrace: &Backtrace) -> Vec<String> {
             }
         }
     }
-    let start = frames.iter().rposition(|f| f.contains("rust_begin_unwind") || f.contains("begin_panic")).map_or(0, |i| i + 1);
+    let start =
+        frames.iter().rposition(|f| f.contains("rust_begin_unwind") || f.contains("begin_panic")).map_or(0, |i| i + 1);
     let kept = frames.into_iter().skip(start).skip_while(|f| f.starts_with("core::") || f.starts_with("std::"));
     kept.take_while(|f| !BELOW.iter().any(|part| f.contains(part)))
         .filter(|f| !f.starts_with("core::ops::function") && !f.starts_with("std::panic"))

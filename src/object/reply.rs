@@ -301,7 +301,9 @@ impl WireReply {
         }
         match outcome {
             Ok(value) => self.write(|this, out| {
-                this.frame(out, Flags::default(), |out| codec::encode(this.serializer, &value, out).map_err(|e| e.to_string()))
+                this.frame(out, Flags::default(), |out| {
+                    codec::encode(this.serializer, &value, out).map_err(|e| e.to_string())
+                })
             }),
             Err(error) => {
                 let fault = outcome::raised(&error, self.serializer, self.sink.object(), self.method);
@@ -331,9 +333,8 @@ impl WireReply {
         sink.answer(self.size, &mut |out| {
             if let Err(problem) = frame(&self, out) {
                 let fault = unwritable((self.sink.object(), self.method), &problem);
-                let _ = self.frame(out, Flags::EXCEPTION, |out| {
-                    fault.encode(self.serializer, out).map_err(|e| e.to_string())
-                });
+                let _ = self
+                    .frame(out, Flags::EXCEPTION, |out| fault.encode(self.serializer, out).map_err(|e| e.to_string()));
             }
         });
     }
@@ -344,8 +345,7 @@ impl WireReply {
         flags: Flags,
         payload: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
     ) -> Result<(), String> {
-        let writer =
-            FrameWriter::begin(out, MessageType::Result, self.serializer, flags, self.seq, self.correlation);
+        let writer = FrameWriter::begin(out, MessageType::Result, self.serializer, flags, self.seq, self.correlation);
         match payload(out) {
             Ok(()) => writer.finish(out, self.sink.max_message()).map_err(|e| e.to_string()),
             Err(problem) => {

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 use crate::codec::budget::Budget;
 use crate::object::context::Caller;
 use crate::peer::in_flight::{Ending, InFlight};
-use crate::wire::{Flags, FrameWriter, Limits, MessageType, PeerLimits, SerializerId};
 use crate::wire::{CorrelationId, GoAway};
+use crate::wire::{Flags, FrameWriter, Limits, MessageType, PeerLimits, SerializerId};
 
 /// One connection. Cheap to clone; the connection ends when the last clone is dropped and its calls have been answered.
 #[derive(Clone)]

@@ -23,9 +23,7 @@ use crate::peer::connection::{Shared, State};
 use crate::peer::export::Exports;
 use crate::peer::lane::Lane;
 use crate::transport::Stream;
-use crate::wire::{
-    Bind, Flags, Frame, FrameWriter, GoAway, MessageType, SerializerId,
-};
+use crate::wire::{Bind, Flags, Frame, FrameWriter, GoAway, MessageType, SerializerId};
 
 /// Room that a read finds at least.
 const MIN_READ: usize = 2 * 1024;
@@ -269,8 +267,14 @@ impl Driver {
             return;
         }
         self.shared.append(|out| {
-            let pong =
-                FrameWriter::begin(out, MessageType::Ping, header.serializer, Flags::default(), header.seq, header.correlation);
+            let pong = FrameWriter::begin(
+                out,
+                MessageType::Ping,
+                header.serializer,
+                Flags::default(),
+                header.seq,
+                header.correlation,
+            );
             out.extend_from_slice(b"pong");
             // A frame of four bytes is never too large.
             let _ = pong.finish(out, u32::MAX);
@@ -287,13 +291,20 @@ impl Driver {
         let limit = self.shared.peer_limits.max_message;
         let answer = |out: &mut Vec<u8>, result: Result<usize, NotStarted>| {
             let flags = if result.is_ok() { Flags::default() } else { Flags::EXCEPTION };
-            let frame =
-                FrameWriter::begin(out, MessageType::Bound, SerializerId::POSTCARD, flags, header.seq, header.correlation);
+            let frame = FrameWriter::begin(
+                out,
+                MessageType::Bound,
+                SerializerId::POSTCARD,
+                flags,
+                header.seq,
+                header.correlation,
+            );
             let written = match result {
                 Ok(handle) => exports.at(handle).is_some_and(|export| export.table(handle).encode(out).is_ok()),
-                Err(why) => {
-                    Failure::NotStarted(why).to_fault(SerializerId::POSTCARD, "", "").encode(SerializerId::POSTCARD, out).is_ok()
-                }
+                Err(why) => Failure::NotStarted(why)
+                    .to_fault(SerializerId::POSTCARD, "", "")
+                    .encode(SerializerId::POSTCARD, out)
+                    .is_ok(),
             };
             if written {
                 let _ = frame.finish(out, limit);
@@ -358,8 +369,11 @@ impl Driver {
     /// Finds out which object, which method and what arguments a call names.
     fn open_call(&mut self, serializer: SerializerId, mut payload: Bytes) -> Result<(usize, usize, Body), NotStarted> {
         if serializer == SerializerId::POSTCARD {
-            let (handle, method, at) = indexes(&payload)
-                .ok_or_else(|| NotStarted::NoSuchMethod { object: String::new(), method: String::new(), nearest: None })?;
+            let (handle, method, at) = indexes(&payload).ok_or_else(|| NotStarted::NoSuchMethod {
+                object: String::new(),
+                method: String::new(),
+                nearest: None,
+            })?;
             payload.advance(at);
             return Ok((handle, method, Body::Encoded(serializer, payload)));
         }
@@ -373,13 +387,12 @@ impl Driver {
         })?;
         let handle = self.exports.bind(&crate::wire::Target::Id(call.object.clone()), &self.shared)?;
         let methods = self.exports.at(handle).map_or(&[][..], |export| export.object.methods());
-        let method = methods.iter().position(|method| method.name == call.method).ok_or_else(|| {
-            NotStarted::NoSuchMethod {
+        let method =
+            methods.iter().position(|method| method.name == call.method).ok_or_else(|| NotStarted::NoSuchMethod {
                 object: call.object.clone(),
                 nearest: nearest(&call.method, methods.iter().map(|method| method.name)),
                 method: call.method.clone(),
-            }
-        })?;
+            })?;
         Ok((handle, method, Body::Arguments(Box::new(call.args))))
     }
 

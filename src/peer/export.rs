@@ -49,7 +49,10 @@ impl Exports {
             return Ok(at);
         }
         if self.open.len() >= MAX_EXPORTS {
-            return Err(NotStarted::Busy { what: "the connection's table of objects".to_owned(), retry_after_ms: 1000 });
+            return Err(NotStarted::Busy {
+                what: "the connection's table of objects".to_owned(),
+                retry_after_ms: 1000,
+            });
         }
         let lane = Arc::new(Lane::new(Arc::clone(shared), Arc::clone(object.label())));
         self.open.push(Export { object, lane, pushed: 0 });

@@ -69,7 +69,8 @@ pub async fn connect(
     stream.write_all(&out).await.map_err(|problem| fail(problem.to_string()))?;
     let mut input = BytesMut::new();
     // What a daemon offers may be long; it was we who called it.
-    let answer = read_frame(&mut stream, &mut input, limits.max_message).await.map_err(|problem| fail(problem.to_string()))?;
+    let answer =
+        read_frame(&mut stream, &mut input, limits.max_message).await.map_err(|problem| fail(problem.to_string()))?;
     let welcome = match answer.header.kind {
         MessageType::ConnectOk if answer.header.serializer == SerializerId::POSTCARD => {
             Welcome::decode(&answer.payload).map_err(|problem| fail(problem.to_string()))?
@@ -166,7 +167,9 @@ pub async fn accept(mut stream: Stream, limits: &Limits) -> io::Result<Greeting>
     let request = match heard {
         Ok(Ok(frame)) => request(&frame, input),
         Ok(Err(problem)) => Err(problem),
-        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, format!("no handshake within {} ms", limits.handshake_ms))),
+        Err(_) => {
+            Err(io::Error::new(io::ErrorKind::TimedOut, format!("no handshake within {} ms", limits.handshake_ms)))
+        }
     };
     match request {
         Ok(request) => Ok(Greeting { stream, request }),
@@ -260,7 +263,8 @@ impl DetachedGreeting {
                 incarnation,
                 binding: table,
             };
-            let frame = FrameWriter::begin(&mut out, MessageType::ConnectOk, serializer, Flags::default(), seq, correlation);
+            let frame =
+                FrameWriter::begin(&mut out, MessageType::ConnectOk, serializer, Flags::default(), seq, correlation);
             welcome.encode(&mut out).map_err(|e| e.to_string()).and_then(|()| finish(frame, &mut out))
         } else {
             foreign_answer(bound.err(), table, serializer, seq, correlation, &mut out)
@@ -284,7 +288,9 @@ fn foreign_answer(
     let frame = FrameWriter::begin(out, kind, serializer, Flags::default(), seq, correlation);
     let methods = table.map(|table| table.methods).unwrap_or_default();
     let names = |oneway: bool| {
-        let named = methods.iter().filter(|method| !oneway || MethodFlags::from_bits(method.flags).contains(MethodFlags::ONEWAY));
+        let named = methods
+            .iter()
+            .filter(|method| !oneway || MethodFlags::from_bits(method.flags).contains(MethodFlags::ONEWAY));
         named.map(|method| method.name.clone()).collect()
     };
     let written = match refusal {

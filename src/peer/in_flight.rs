@@ -281,8 +281,10 @@ mod tests {
     #[test]
     fn a_lost_connection_tells_what_was_written() {
         let mut table = InFlight::new(4);
-        let (first, second) =
-            (table.insert(Waker::noop().clone(), soon()).unwrap(), table.insert(Waker::noop().clone(), soon()).unwrap());
+        let (first, second) = (
+            table.insert(Waker::noop().clone(), soon()).unwrap(),
+            table.insert(Waker::noop().clone(), soon()).unwrap(),
+        );
         table.written_until(first, 100);
         table.written_until(second, 200);
         table.lose_all(150, &mut Vec::new());

@@ -111,7 +111,8 @@ impl ObjectId {
 
     /// Whether nobody chose this id, so that it belongs to one incarnation of its daemon.
     pub fn is_generated(text: &str) -> bool {
-        text.strip_prefix(GENERATED).is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        text.strip_prefix(GENERATED)
+            .is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
     }
 }
 

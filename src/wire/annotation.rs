@@ -31,7 +31,9 @@ impl Annotations {
         let bad = |problem| Err(FrameError::BadAnnotations { problem });
         let mut rest = &bytes[..];
         while !rest.is_empty() {
-            let Some((head, tail)) = rest.split_first_chunk::<8>() else { return bad("a chunk ends within its header") };
+            let Some((head, tail)) = rest.split_first_chunk::<8>() else {
+                return bad("a chunk ends within its header");
+            };
             let len = u32::from_be_bytes([head[4], head[5], head[6], head[7]]) as usize;
             match tail.get(len..) {
                 Some(next) => rest = next,

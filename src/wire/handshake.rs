@@ -192,7 +192,11 @@ fn write<T: Serialize>(
 }
 
 /// These messages are flat, and postcard takes memory only for what has come, so that reading one costs no more than its bytes.
-fn read<T: DeserializeOwned>(what: &'static str, payload: &[u8], short: impl Fn(&T) -> bool) -> Result<T, PayloadError> {
+fn read<T: DeserializeOwned>(
+    what: &'static str,
+    payload: &[u8],
+    short: impl Fn(&T) -> bool,
+) -> Result<T, PayloadError> {
     let fail = |problem: &str| PayloadError { what, verb: "read", problem: problem.to_owned() };
     let (value, rest) = postcard::take_from_bytes::<T>(payload).map_err(|error| fail(&error.to_string()))?;
     if !rest.is_empty() {

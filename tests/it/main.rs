@@ -9,6 +9,7 @@ mod support;
 mod calls;
 mod chaos;
 mod faults;
+mod fuzz_seeds;
 mod golden;
 mod limits;
 mod macros;

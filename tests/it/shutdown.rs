@@ -101,7 +101,10 @@ async fn a_daemon_that_is_dropped_tells_its_callers() {
     let waiting = waiting.await.unwrap();
     assert!(matches!(waiting, Err(CallError::NotStarted(_))), "{waiting:?}");
     let held = held.await.unwrap();
-    assert!(matches!(held, Err(CallError::Unknown(Unknown::Aborted { .. } | Unknown::Disconnected { .. }))), "{held:?}");
+    assert!(
+        matches!(held, Err(CallError::Unknown(Unknown::Aborted { .. } | Unknown::Disconnected { .. }))),
+        "{held:?}"
+    );
     let after = worker.run(3).await;
     assert!(matches!(after, Err(CallError::NotStarted(_))), "{after:?}");
     drop(gate);

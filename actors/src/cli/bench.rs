@@ -16,8 +16,8 @@ use crate::echo::{EchoBytes, EchoObject};
 
 /// The longest call that is told apart from longer ones, nanoseconds.
 const LONGEST: u64 = 60_000_000_000;
-/// The part of the time that is spent before anything is counted, so that connections and caches are warm.
-const WARM_UP: f64 = 0.1;
+/// The part of the time that is spent before anything is counted, so that connections and caches are warm; and the most of it.
+const WARM_UP: (f64, Duration) = (0.1, Duration::from_millis(300));
 
 /// Calls `echo_bytes` of an echo object (see `pyroxene echo`) as fast as it answers.
 #[derive(Debug, clap::Args)]
@@ -72,7 +72,7 @@ impl Bench {
         let proxies = self.connect(app).await?;
         let latencies =
             Histogram::new_with_bounds(1, LONGEST, 3).map_err(|problem| Failure::new(problem.to_string()))?;
-        let start = Instant::now() + time.mul_f64(WARM_UP);
+        let start = Instant::now() + time.mul_f64(WARM_UP.0).min(WARM_UP.1);
         let tally = Tally { latencies, errors: 0, last_error: None, start, stop: start + time };
         let tally = Rc::new(RefCell::new(tally));
         let payload = Bytes::from(vec![0x5a; self.size]);

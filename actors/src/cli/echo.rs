@@ -1,7 +1,5 @@
 //! `pyroxene echo`: the echo object, served.
 
-use pyroxene::uri::Uri;
-
 use crate::cli::app::App;
 use crate::cli::failure::Failure;
 use crate::cli::serving::Place;
@@ -32,9 +30,7 @@ impl Echo {
         if self.register.is_some() {
             daemon.announce(app.name_server(&app.client).await?).await?;
         }
-        let uri: &Uri = echo.uri();
-        app.screen.line(&uri.to_string());
-        self.place.serve(&daemon).await;
+        self.place.serve(&daemon, || app.screen.line(&echo.uri().to_string())).await;
         Ok(())
     }
 }

@@ -42,8 +42,7 @@ impl Ns {
             Some(discovery::start(uri, port, app.log.clone())?)
         };
         let file = self.uri_file.as_deref().map(|file| UriFile::write(file, uri)).transpose()?;
-        app.screen.line(&format!("ready {uri}"));
-        self.place.serve(&daemon).await;
+        self.place.serve(&daemon, || app.screen.line(&format!("ready {uri}"))).await;
         if let Some(discovery) = discovery {
             discovery.stop();
         }

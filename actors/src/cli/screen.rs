@@ -89,13 +89,15 @@ impl Screen {
             return rows.iter().for_each(|row| self.line(row.join("\t").trim_end()));
         }
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header(header.map(|title| self.paint(STRONG, title)));
-        for row in rows {
-            table.add_row(row.clone());
+        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(header);
+        table.add_rows(rows.iter().cloned());
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
         }
-        for line in table.lines() {
-            self.line(line.trim_end());
+        for (number, line) in table.lines().enumerate() {
+            // Painted last: what paints a cell would count as its width.
+            let style = if number == 0 { STRONG } else { Style::new() };
+            self.line(&self.paint(style, line.trim_end()));
         }
     }
 

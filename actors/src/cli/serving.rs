@@ -2,9 +2,9 @@
 
 use std::io::Read;
 
-use pyroxene::Daemon;
 use pyroxene::daemon::daemon::DaemonConfig;
 use pyroxene::uri::Endpoint;
+use pyroxene::{BindError, Daemon};
 
 use crate::cli::app::App;
 use crate::cli::failure::Failure;
@@ -37,18 +37,24 @@ impl Place {
         };
         config.limits.max_message = app.config.max_message;
         let endpoint = Endpoint::tcp(&self.host, port).map_err(|problem| Failure::new(format!("--host: {problem}")))?;
-        Ok(Daemon::bind_with(config, app.client.clone(), &endpoint).await?)
+        Daemon::bind_with(config, app.client.clone(), &endpoint).await.map_err(|error| match error {
+            BindError::NoHost { .. } => Failure::from(error).hint("with --public-host"),
+            _ => error.into(),
+        })
     }
 
-    /// Serves until Ctrl-C, SIGTERM or, if that was asked for, the end of stdin; ends in order.
-    pub(super) async fn serve(&self, daemon: &Daemon) {
-        if !self.end_with_stdin {
-            return daemon.run().await;
-        }
+    /// Says that it is `ready`, and serves until Ctrl-C, SIGTERM or, if that was asked for, the end of stdin; ends in order.
+    pub(super) async fn serve(&self, daemon: &Daemon, ready: impl FnOnce()) {
+        let said = async {
+            ready();
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
+            // The daemon hears signals from its first poll on, which therefore comes first.
             biased;
             () = daemon.run() => {}
-            () = end_of_stdin() => daemon.shutdown().await,
+            () = end_of_stdin(), if self.end_with_stdin => daemon.shutdown().await,
+            () = said => {}
         }
     }
 }

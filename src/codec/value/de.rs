@@ -4,22 +4,23 @@ use std::fmt::{self, Display};
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::value::SeqDeserializer;
 use serde::de::{
-    self, DeserializeSeed, Deserializer, EnumAccess, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-    VariantAccess, Visitor,
+    self, DeserializeSeed, Deserializer, EnumAccess, Expected, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 
-use crate::codec::value::Value;
+use crate::codec::value::{TRUSTED, Value, extension, packed};
 
 /// As much of a text as an error quotes, in characters.
 const QUOTED: usize = 60;
-/// As much room as is made on the word of a length, in elements.
-const TRUSTED: usize = 256;
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(AnyValue)
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_any(AnyValue)
+        } else {
+            packed::deserialize(deserializer)
+        }
     }
 }
 
@@ -76,8 +77,10 @@ impl<'de> Visitor<'de> for AnyValue {
         Value::deserialize(deserializer)
     }
 
+    // An extension of MessagePack's, which nothing else comes as.
     fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        Value::deserialize(deserializer)
+        let (kind, data) = <(i8, Bytes)>::deserialize(deserializer)?;
+        extension::read(kind, &data)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
@@ -99,11 +102,32 @@ impl<'de> Visitor<'de> for AnyValue {
 
 /// Why a value does not fit, in words.
 #[derive(Debug)]
-pub(crate) struct Problem(pub(crate) String);
+pub(crate) struct Problem {
+    /// Where in the value, such as `to.street` or `lines[3]`; empty for the whole of it.
+    pub(crate) path: String,
+    pub(crate) text: String,
+}
+
+impl Problem {
+    pub(crate) fn new(text: impl Into<String>) -> Problem {
+        Problem { path: String::new(), text: text.into() }
+    }
+
+    /// The same, seen from one level up.
+    pub(crate) fn within(mut self, part: &str) -> Problem {
+        let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        self.path.insert_str(0, dot);
+        self.path.insert_str(0, part);
+        self
+    }
+}
 
 impl Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self.path.as_str() {
+            "" => f.write_str(&self.text),
+            path => write!(f, "{path}: {}", self.text),
+        }
     }
 }
 
@@ -111,27 +135,27 @@ impl std::error::Error for Problem {}
 
 impl de::Error for Problem {
     fn custom<T: Display>(problem: T) -> Problem {
-        Problem(problem.to_string())
+        Problem::new(problem.to_string())
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Problem {
-        Problem(mismatch(found, expected))
+        Problem::new(mismatch(found, expected))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Problem {
-        Problem(mismatch(found, expected))
+        Problem::new(mismatch(found, expected))
     }
 
     fn invalid_length(found: usize, expected: &dyn Expected) -> Problem {
-        Problem(miscounted(found, expected))
+        Problem::new(miscounted(found, expected))
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Problem {
-        Problem(format!("expected one of {}, found {}", expected.join(", "), clipped(variant)))
+        Problem::new(format!("expected one of {}, found {}", expected.join(", "), clipped(variant)))
     }
 
     fn missing_field(field: &'static str) -> Problem {
-        Problem(format!("the field {field:?} is missing"))
+        Problem::new(format!("the field {field:?} is missing"))
     }
 }
 
@@ -197,14 +221,6 @@ impl<'de> Reader<'de> {
     }
 }
 
-impl<'de> IntoDeserializer<'de, Problem> for Reader<'de> {
-    type Deserializer = Self;
-
-    fn into_deserializer(self) -> Self {
-        self
-    }
-}
-
 impl<'de> Deserializer<'de> for Reader<'de> {
     type Error = Problem;
 
@@ -218,15 +234,14 @@ impl<'de> Deserializer<'de> for Reader<'de> {
             Value::Text(text) => visitor.visit_borrowed_str(text),
             Value::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
             Value::List(items) => {
-                let mut list = SeqDeserializer::new(items.iter().map(Reader));
-                let value = visitor.visit_seq(&mut list)?;
-                list.end().map(|()| value)
+                let mut rest = items.iter();
+                let value = visitor.visit_seq(Items { rest: &mut rest, at: 0 })?;
+                match rest.len() {
+                    0 => Ok(value),
+                    left => Err(de::Error::invalid_length(items.len(), &Exactly(items.len() - left))),
+                }
             }
-            Value::Map(entries) => {
-                let mut map = MapDeserializer::new(entries.iter().map(|(key, value)| (Key(key), Reader(value))));
-                let value = visitor.visit_map(&mut map)?;
-                map.end().map(|()| value)
-            }
+            Value::Map(entries) => visitor.visit_map(Entries { rest: entries.iter(), current: None }),
         }
     }
 
@@ -256,7 +271,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
         match self.0 {
             Value::Bytes(bytes) => {
-                let mut list = SeqDeserializer::new(bytes.iter().copied());
+                let mut list = SeqDeserializer::<_, Problem>::new(bytes.iter().copied());
                 let value = visitor.visit_seq(&mut list)?;
                 list.end().map(|()| value)
             }
@@ -301,6 +316,65 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 }
 
+/// The items of a list.
+struct Items<'r, 'a> {
+    rest: &'r mut std::slice::Iter<'a, Value>,
+    at: usize,
+}
+
+impl<'de> SeqAccess<'de> for Items<'_, 'de> {
+    type Error = Problem;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Problem> {
+        let Some(item) = self.rest.next() else { return Ok(None) };
+        let at = self.at;
+        self.at += 1;
+        seed.deserialize(Reader(item)).map(Some).map_err(|problem| problem.within(&format!("[{at}]")))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rest.len())
+    }
+}
+
+/// The entries of a map.
+struct Entries<'a> {
+    rest: std::slice::Iter<'a, (Value, Value)>,
+    current: Option<&'a (Value, Value)>,
+}
+
+impl<'de> MapAccess<'de> for Entries<'de> {
+    type Error = Problem;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Problem> {
+        self.current = self.rest.next();
+        self.current.map(|(key, _)| seed.deserialize(Key(key))).transpose()
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Problem> {
+        let Some((key, value)) = self.current.take() else {
+            return Err(Problem::new("a map's value was read before its key"));
+        };
+        seed.deserialize(Reader(value)).map_err(|problem| match key {
+            Value::Text(name) => problem.within(&clipped(name)),
+            key => problem.within(&clipped(&key.to_string())),
+        })
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rest.len())
+    }
+}
+
+/// So many elements, and no more.
+struct Exactly(usize);
+
+impl Expected for Exactly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} element{}", self.0, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
 /// The variant of an enum.
 struct Variant<'a> {
     name: Reader<'a>,
@@ -309,7 +383,7 @@ struct Variant<'a> {
 
 impl<'a> Variant<'a> {
     fn content(self) -> Result<Reader<'a>, Problem> {
-        self.content.ok_or_else(|| Problem(format!("the variant {} is missing its content", self.name.0)))
+        self.content.ok_or_else(|| Problem::new(format!("the variant {} is missing its content", self.name.0)))
     }
 }
 
@@ -328,7 +402,7 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
     fn unit_variant(self) -> Result<(), Problem> {
         match self.content {
             Some(content) if !content.0.is_null() => {
-                Err(Problem(format!("the variant {} has no content, found {}", self.name.0, content.0.kind())))
+                Err(Problem::new(format!("the variant {} has no content, found {}", self.name.0, content.0.kind())))
             }
             _ => Ok(()),
         }
@@ -350,14 +424,6 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
 /// The key of a map. JSON has only text there, so text is read as the number it spells when a number is asked for.
 #[derive(Clone, Copy)]
 struct Key<'a>(&'a Value);
-
-impl<'de> IntoDeserializer<'de, Problem> for Key<'de> {
-    type Deserializer = Self;
-
-    fn into_deserializer(self) -> Self {
-        self
-    }
-}
 
 macro_rules! spelled {
     ($($method:ident => $visit:ident),* $(,)?) => {$(

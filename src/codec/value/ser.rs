@@ -2,12 +2,16 @@
 
 use std::fmt::Display;
 
-use serde::ser::{self, Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde::ser::{self, Serialize, SerializeMap, Serializer};
 
+use crate::codec::value::packed::{self, BorrowedEntries};
 use crate::codec::value::{Problem, Value};
 
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return packed::serialize(self, serializer);
+        }
         match self {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(truth) => serializer.serialize_bool(*truth),
@@ -16,27 +20,15 @@ impl Serialize for Value {
             Value::Float(number) => serializer.serialize_f64(*number),
             Value::Text(text) => serializer.serialize_str(text),
             Value::Bytes(bytes) => serializer.serialize_bytes(bytes),
-            Value::List(items) => {
-                let mut list = serializer.serialize_seq(Some(items.len()))?;
-                for item in items {
-                    list.serialize_element(item)?;
-                }
-                list.end()
-            }
-            Value::Map(entries) => {
-                let mut map = serializer.serialize_map(Some(entries.len()))?;
-                for (key, value) in entries {
-                    map.serialize_entry(key, value)?;
-                }
-                map.end()
-            }
+            Value::List(items) => items.serialize(serializer),
+            Value::Map(entries) => BorrowedEntries(entries).serialize(serializer),
         }
     }
 }
 
 impl ser::Error for Problem {
     fn custom<T: Display>(problem: T) -> Problem {
-        Problem(problem.to_string())
+        Problem::new(problem.to_string())
     }
 }
 
@@ -83,12 +75,12 @@ impl Serializer for Writer {
         match (i64::try_from(number), u64::try_from(number)) {
             (Ok(number), _) => Ok(Value::Int(number)),
             (_, Ok(number)) => Ok(Value::from(number)),
-            _ => Err(Problem(format!("{number} does not fit into 64 bits"))),
+            _ => Err(Problem::new(format!("{number} does not fit into 64 bits"))),
         }
     }
 
     fn serialize_u128(self, number: u128) -> Result<Value, Problem> {
-        u64::try_from(number).map(Value::from).map_err(|_| Problem(format!("{number} does not fit into 64 bits")))
+        u64::try_from(number).map(Value::from).map_err(|_| Problem::new(format!("{number} does not fit into 64 bits")))
     }
 
     fn serialize_none(self) -> Result<Value, Problem> {
@@ -222,7 +214,7 @@ impl SerializeMap for Map {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Problem> {
-        let key = self.key.take().ok_or_else(|| Problem("a map's value came before its key".to_owned()))?;
+        let key = self.key.take().ok_or_else(|| Problem::new("a map's value came before its key"))?;
         self.entries.push((key, value.serialize(Writer)?));
         Ok(())
     }

@@ -108,30 +108,71 @@ fn bytes_stay_bytes_in_message_pack_and_become_a_list_in_json() {
     assert_eq!(back.to::<Bytes>(&Budget::default()), Ok(Bytes::from_static(&[0, 255])));
 }
 
-#[test]
-fn packed_values_travel_in_postcard() {
-    let value = Value::List(vec![sample(), Value::from(vec![1_u8]), Value::Map(vec![(Value::from(1), Value::Null)])]);
-    let mut bytes = Vec::new();
-    Postcard::encode(&Packed::from(value.clone()), &mut bytes).unwrap();
-    let back: Packed = Postcard::decode(&bytes, &Budget::default()).unwrap();
-    assert_eq!(Value::from(back), value);
+#[derive(Serialize, Deserialize, Debug, PartialEq)]
+struct Envelope {
+    from: String,
+    content: Value,
+    copies: u8,
 }
 
 #[test]
-fn packed_values_are_no_deeper_than_the_budget_and_claim_no_memory() {
-    // Lists of one list each, in postcard: variant 7, length 1.
-    let deep = [7, 1].repeat(100_000);
-    let budget = Budget { depth: 32, ..Budget::default() };
-    assert_eq!(Postcard::decode::<Packed>(&deep, &budget), Err(DecodeError::TooDeep { limit: 32 }));
-    // A list that claims to be longer than anything could be.
-    let long = [7, 0xff, 0xff, 0xff, 0xff, 0x0f];
-    assert!(Postcard::decode::<Packed>(&long, &Budget::default()).is_err());
+fn values_are_part_of_messages_in_every_serializer() {
+    let content = Value::List(vec![sample(), Value::Map(vec![(Value::from("a"), Value::Null)])]);
+    let envelope = Envelope { from: "bob".into(), content, copies: 2 };
+    for id in codec::SUPPORTED {
+        let mut bytes = Vec::new();
+        codec::encode(*id, &envelope, &mut bytes).unwrap();
+        assert_eq!(codec::decode(*id, &bytes, &Budget::default()).as_ref(), Ok(&envelope), "{id}");
+    }
+    let through = Value::from_serialize(&envelope).unwrap();
+    assert_eq!(through.to(&Budget::default()), Ok(envelope));
+}
+
+#[test]
+fn postcard_carries_a_value_as_an_enum() {
+    let encoded = |value: Value| {
+        let mut bytes = Vec::new();
+        Postcard::encode(&value, &mut bytes).unwrap();
+        assert_eq!(Postcard::decode(&bytes, &Budget::default()), Ok(value));
+        bytes
+    };
+    assert_eq!(encoded(Value::Null), [0]);
+    assert_eq!(encoded(Value::from(-1)), [2, 1]);
+    assert_eq!(encoded(Value::from("a")), [5, 1, b'a']);
+    assert_eq!(encoded(Value::from(vec![9_u8])), [6, 1, 9]);
+    assert_eq!(encoded(Value::List(vec![Value::from(true)])), [7, 1, 1, 1]);
+    assert_eq!(encoded(Value::Map(vec![(Value::from(1), Value::Null)])), [8, 1, 2, 2, 0]);
+}
+
+#[test]
+fn a_number_has_one_form_in_postcard() {
+    let mut bytes = Vec::new();
+    Postcard::encode(&Value::UInt(5), &mut bytes).unwrap();
+    assert_eq!(bytes, [2, 10]);
+    assert!(Postcard::decode::<Value>(&[3, 5], &Budget::default()).is_err());
+}
+
+#[test]
+fn pyros_extensions_of_message_pack_are_values() {
+    let read = |bytes: &[u8]| MessagePack::decode::<Value>(bytes, &Budget::default());
+    let long = [&b"\xc7\x14\x31"[..], b"12345678901234567890"].concat();
+    assert_eq!(read(&long), Ok(Value::UInt(12_345_678_901_234_567_890)));
+    let longer = [&b"\xc7\x15\x31"[..], b"-12345678901234567890"].concat();
+    assert_eq!(read(&longer), Ok(Value::from("-12345678901234567890")));
+    let time = [&b"\xd7\x32"[..], &1.5_f64.to_le_bytes()].concat();
+    assert_eq!(read(&time), Ok(Value::Float(1.5)));
+    assert_eq!(read(&[&b"\xd7\x33"[..], &738_000_i64.to_le_bytes()].concat()), Ok(Value::Int(738_000)));
+    assert_eq!(read(&[&b"\xd6\x33"[..], &738_000_i32.to_le_bytes()].concat()), Ok(Value::Int(738_000)));
+    let complex = [&b"\xd8\x30"[..], &1.0_f64.to_le_bytes(), &2.0_f64.to_le_bytes()].concat();
+    assert_eq!(read(&complex), Ok(Value::List(vec![Value::from(1.0), Value::from(2.0)])));
+    for wrong in [&b"\xd4\x31x"[..], b"\xd4\x32x", b"\xd4\x01x", b"\xc7\x00\x31", b"\xc7\xff\x31x"] {
+        assert!(matches!(read(wrong), Err(DecodeError::Malformed { .. })), "{wrong:?}");
+    }
 }
 
 #[test]
 fn equal_numbers_are_equal_values() {
     assert_eq!(Value::from(5_u64), Value::from(5_i8));
-    assert_eq!(Value::from(Packed::UInt(5)), Value::Int(5));
     assert_eq!(Value::from_serialize(&5_u128), Ok(Value::Int(5)));
     assert_eq!(Value::from(u64::MAX).as_i64(), None);
     assert_eq!(Value::from(-1).as_u64(), None);

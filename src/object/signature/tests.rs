@@ -27,6 +27,11 @@ fn what_std_offers() {
 }
 
 #[test]
+fn a_value_may_be_anything() {
+    assert_eq!(shown::<(crate::codec::Value, u8)>(), "(<any>, u8)");
+}
+
+#[test]
 fn types_that_insist_on_particular_values() {
     assert_eq!(shown::<(NonZeroU8, bool)>(), "(u8, bool)");
     assert_eq!(shown::<IpAddr>(), "IpAddr (V4([u8; 4]) | V6([u8; 16]))");

@@ -22,7 +22,10 @@ async fn a_call_out_of_time_in_the_queue_is_not_run() {
         let held = actix_rt::spawn(worker.hold(1));
         settle().await;
         let late = worker.run(2).timeout_ms(50).await;
-        assert!(matches!(late, Err(CallError::NotStarted(_) | CallError::Unknown(Unknown::OutOfTime { .. }))), "{late:?}");
+        assert!(
+            matches!(late, Err(CallError::NotStarted(_) | CallError::Unknown(Unknown::OutOfTime { .. }))),
+            "{late:?}"
+        );
         pair.gate.open(1);
         assert_eq!(held.await.unwrap(), Ok(1));
         assert_eq!(worker.run(3).await, Ok(3));

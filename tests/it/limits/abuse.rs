@@ -307,7 +307,8 @@ async fn calls_of_what_is_not_there_are_refused_one_by_one() {
 async fn opening_the_same_object_again_and_again_takes_no_more_room() {
     let pair = Pair::memory().await;
     let (mut peer, _) = pair.raw().await;
-    let bind = |id: &str| frame(MessageType::Bind, 1, |out| Bind { target: Target::Id(id.to_owned()) }.encode(out).unwrap());
+    let bind =
+        |id: &str| frame(MessageType::Bind, 1, |out| Bind { target: Target::Id(id.to_owned()) }.encode(out).unwrap());
     for _ in 0..10_000 {
         peer.send(&bind("worker")).await;
         let bound = peer.frame().await.unwrap();
@@ -390,7 +391,12 @@ async fn names_and_values_of_a_call_by_name_are_as_bounded() {
         b"\xc1".to_vec(),
     ] {
         peer.send(&packed(&payload)).await;
-        assert_eq!(peer.fault().await.class, "Pyroxene.WrongArguments", "{}", payload[..20.min(payload.len())].escape_ascii());
+        assert_eq!(
+            peer.fault().await.class,
+            "Pyroxene.WrongArguments",
+            "{}",
+            payload[..20.min(payload.len())].escape_ascii()
+        );
     }
     peer.send(&packed(b"\x94\xa6nobody\xa3run\x91\x01\x80")).await;
     assert_eq!(peer.fault().await.class, "Pyroxene.NoSuchObject");

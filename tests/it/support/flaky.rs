@@ -65,7 +65,12 @@ pub(crate) struct Flaky {
 
 impl Flaky {
     pub(crate) fn new(inner: Arc<dyn Network>, script: impl IntoIterator<Item = Plan>) -> Flaky {
-        Flaky { inner, script: Mutex::new(script.into_iter().collect()), attempts: AtomicU64::new(0), traffic: Arc::default() }
+        Flaky {
+            inner,
+            script: Mutex::new(script.into_iter().collect()),
+            attempts: AtomicU64::new(0),
+            traffic: Arc::default(),
+        }
     }
 
     /// How often somebody tried to connect.
@@ -106,7 +111,9 @@ struct FlakyStream {
 impl FlakyStream {
     /// The stream, unless it is to be reset by now.
     fn stream(&mut self) -> io::Result<&mut Stream> {
-        let broken = |passed: u64, fate: Option<(u64, Fault)>| fate.is_some_and(|(at, fault)| fault == Fault::Break && passed >= at);
+        let broken = |passed: u64, fate: Option<(u64, Fault)>| {
+            fate.is_some_and(|(at, fault)| fault == Fault::Break && passed >= at)
+        };
         if broken(self.sent, self.plan.out) || broken(self.received, self.plan.back) {
             self.inner = None;
         }

@@ -3,7 +3,7 @@
 use std::process::{ExitStatus, Stdio};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
-use tokio::process::{ChildStdout, Command};
+use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use crate::cli::app::App;
@@ -14,6 +14,8 @@ use crate::cli::failure::Failure;
 pub(super) struct Child {
     name: &'static str,
     process: tokio::process::Child,
+    /// Its end would be the child's; waiting for a child closes the stdin that it still has.
+    _stdin: Option<ChildStdin>,
     lines: Option<Lines<BufReader<ChildStdout>>>,
 }
 
@@ -44,7 +46,7 @@ impl Child {
         }
         let mut process = command.stdin(Stdio::piped()).stdout(stdout).kill_on_drop(true).spawn().map_err(failed)?;
         let lines = process.stdout.take().map(|stdout| BufReader::new(stdout).lines());
-        Ok(Child { name, process, lines })
+        Ok(Child { name, _stdin: process.stdin.take(), process, lines })
     }
 
     /// Its process id.
@@ -77,7 +79,7 @@ impl Child {
         #[cfg(unix)]
         self.terminate()?;
         #[cfg(not(unix))]
-        drop(self.process.stdin.take());
+        drop(self._stdin.take());
         self.succeeds().await
     }
 

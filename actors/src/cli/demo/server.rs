@@ -29,8 +29,7 @@ impl DemoServer {
         let daemon = place.bind(&app, 0).await?;
         let account = daemon.object("bank.alice", Account::default).restart(Restart::on_failure()).spawn().await?;
         daemon.announce(app.name_server(&app.client).await?).await?;
-        app.screen.line(&account.uri().to_string());
-        place.serve(&daemon).await;
+        place.serve(&daemon, || app.screen.line(&account.uri().to_string())).await;
         Ok(())
     }
 }

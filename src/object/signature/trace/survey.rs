@@ -6,6 +6,7 @@ use std::mem::discriminant;
 use serde::de::DeserializeOwned;
 
 use super::probe::{self, Probe, Refusal};
+use crate::codec::value;
 use crate::object::signature::Shape;
 
 /// Levels of nesting that are noted.
@@ -409,6 +410,7 @@ fn shape(nodes: &[Node], at: usize) -> Shape {
             Shape::Struct { name: (*name).to_owned(), fields }
         }
         Kind::Struct(name) => Shape::Struct { name: (*name).to_owned(), fields: named() },
+        Kind::Enum(value::NAME) => Shape::Opaque("any".to_owned()),
         Kind::Enum(name) => Shape::Enum { name: (*name).to_owned(), variants: named() },
     }
 }
