@@ -72,12 +72,14 @@ pub(crate) struct Exchange<R: Request> {
 
 enum State<R: Request> {
     New,
-    Binding(BoxFuture<'static, (Result<Arc<Binding>, NotStarted>, Option<Turn>)>),
+    Binding(BoxFuture<'static, Bound>),
     Waiting { binding: Arc<Binding>, seq: u16 },
     Local { outcome: R::Local, timer: Option<Pin<Box<Sleep>>> },
     Done,
 }
 
+/// A binding, and the turn in which the call is to be sent.
+type Bound = (Result<Arc<Binding>, NotStarted>, Option<Turn>);
 type Ended<R> = Result<<R as Request>::Value, CallError<<R as Request>::Raised>>;
 
 impl<R: Request> Exchange<R> {
@@ -170,7 +172,7 @@ impl<R: Request> Exchange<R> {
     }
 
     /// Stands in the queue from now on, and then looks for a binding; for no longer than the call has time.
-    fn bind(&self) -> BoxFuture<'static, (Result<Arc<Binding>, NotStarted>, Option<Turn>)> {
+    fn bind(&self) -> BoxFuture<'static, Bound> {
         let (link, queued, deadline) = (Arc::clone(&self.link), self.link.queue(), self.deadline());
         Box::pin(async move {
             let mut turn = None;

@@ -40,7 +40,9 @@ fn no_fault_makes_a_claim_untrue() {
     for seed in seeds.clone() {
         let history = world::run(seed, None);
         if let Err(violation) = history.check() {
-            panic!("seed {seed}: {violation}\n{history}\nrun it again: PYROXENE_SIM_SEED={seed} cargo test --test it simulation");
+            panic!(
+                "seed {seed}: {violation}\n{history}\nrun it again: PYROXENE_SIM_SEED={seed} cargo test --test it simulation"
+            );
         }
         calls += history.summary();
     }

@@ -90,7 +90,7 @@ async fn garbage_after_the_handshake_ends_only_its_connection() {
         let at = rng.random_range(0..call.len());
         call[at] = rng.random();
         peer.send(&call).await;
-        peer.send(&vec![rng.random(); 64]).await;
+        peer.send(&[rng.random(); 64]).await;
     }
     bystander.noticed_nothing().await;
 }
@@ -336,6 +336,7 @@ impl Deep {
         depth
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "arguments are values")]
     pub fn units(&self, units: Vec<()>) -> u64 {
         units.len() as u64
     }

@@ -45,7 +45,8 @@ struct Line {
 impl Script {
     /// By address or by name: every other client has a name only.
     fn uri(&self) -> Uri {
-        let text = if self.number.is_multiple_of(2) { "PYRO://server:7000/ledger" } else { "PYRONAME://names:9090/ledger" };
+        let text =
+            if self.number.is_multiple_of(2) { "PYRO://server:7000/ledger" } else { "PYRONAME://names:9090/ledger" };
         text.parse().unwrap()
     }
 

@@ -167,7 +167,9 @@ impl History {
         for (id, call) in &calls {
             match call.ended {
                 Some(at) if at <= call.due => {}
-                Some(at) => return fail(Invariant::EndsInTime, format!("call {id} ended at {at:?}, due at {:?}", call.due)),
+                Some(at) => {
+                    return fail(Invariant::EndsInTime, format!("call {id} ended at {at:?}, due at {:?}", call.due));
+                }
                 None => return fail(Invariant::EndsInTime, format!("call {id} never ended")),
             }
         }

@@ -27,7 +27,9 @@ impl Network for SimulatedNetwork {
             let peer = endpoint.to_string();
             Ok(match self.repeats {
                 None => Stream::custom(stream, peer),
-                Some(seed) => Stream::custom(Repeater { stream, rng: StdRng::seed_from_u64(seed), greeted: false }, peer),
+                Some(seed) => {
+                    Stream::custom(Repeater { stream, rng: StdRng::seed_from_u64(seed), greeted: false }, peer)
+                }
             })
         })
     }

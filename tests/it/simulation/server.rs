@@ -46,7 +46,7 @@ impl Ledger {
     pub async fn linger(&mut self, call: u64, ms: u64) -> u64 {
         self.begin(call);
         tokio::time::sleep(Duration::from_millis(ms)).await;
-        if self.mutant == Some(Mutant::NeverEndsACall) && call % 10 == 0 {
+        if self.mutant == Some(Mutant::NeverEndsACall) && call.is_multiple_of(10) {
             std::future::pending::<()>().await;
         }
         call
@@ -80,7 +80,8 @@ impl Server {
         loop {
             let start = self.starts.fetch_add(1, Ordering::Relaxed);
             let deaf = self.mutant == Some(Mutant::DeafAfterRestart) && start > 0;
-            let client = client(self.seed.wrapping_add(start), SimulatedNetwork { deaf, ..SimulatedNetwork::default() });
+            let client =
+                client(self.seed.wrapping_add(start), SimulatedNetwork { deaf, ..SimulatedNetwork::default() });
             let daemon = daemon(client.clone(), "server:7000").await?;
             let (history, mutant) = (self.history.clone(), self.mutant);
             let factory = move || Ledger { history: history.clone(), mutant };

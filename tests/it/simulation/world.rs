@@ -63,7 +63,8 @@ pub(super) fn run(seed: u64, mutant: Option<Mutant>) -> History {
     sim.host("names", move || server::names(seed << 8 | 255));
     sim.host("server", move || server.clone().run());
     for number in 0..CLIENTS {
-        let script = Script { number, seed: (seed << 8) + 64 * (number + 1), history: history.clone(), mutant, calm: CALM };
+        let script =
+            Script { number, seed: (seed << 8) + 64 * (number + 1), history: history.clone(), mutant, calm: CALM };
         sim.client(name(number), script.run());
     }
     let mut schedule = schedule(seed);
