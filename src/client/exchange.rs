@@ -10,7 +10,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::client::binding::{Binding, Choice, Route};
 use crate::client::error::CallError;
-use crate::client::link::{Link, Queued, Turn};
+use crate::client::link::{Link, Turn};
 use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
 use crate::object::local::LocalObject;
@@ -62,6 +62,8 @@ pub(crate) struct Exchange<R: Request> {
     /// Known once it is under way.
     deadline: Option<Instant>,
     time: Duration,
+    /// What was left of its time when it was sent.
+    left: Duration,
     /// Its place among the calls of the proxy.
     number: u64,
     attempts: u32,
@@ -70,13 +72,14 @@ pub(crate) struct Exchange<R: Request> {
 
 enum State<R: Request> {
     New,
-    Queued(Queued),
-    Binding(BoxFuture<'static, (Result<Arc<Binding>, NotStarted>, Turn)>),
+    Binding(BoxFuture<'static, Bound>),
     Waiting { binding: Arc<Binding>, seq: u16 },
     Local { outcome: R::Local, timer: Option<Pin<Box<Sleep>>> },
     Done,
 }
 
+/// A binding, and the turn in which the call is to be sent.
+type Bound = (Result<Arc<Binding>, NotStarted>, Option<Turn>);
 type Ended<R> = Result<<R as Request>::Value, CallError<<R as Request>::Raised>>;
 
 impl<R: Request> Exchange<R> {
@@ -88,6 +91,7 @@ impl<R: Request> Exchange<R> {
             correlation: CorrelationId::NONE,
             deadline: None,
             time: Duration::ZERO,
+            left: Duration::ZERO,
             number: 0,
             attempts: 0,
             state: State::New,
@@ -106,22 +110,14 @@ impl<R: Request> Exchange<R> {
                             ended => ended,
                         },
                         None => {
-                            self.state = State::Queued(self.link.queue());
+                            self.state = State::Binding(self.bind());
                             None
                         }
                     }
                 }
-                State::Queued(queued) => {
-                    let turn = std::task::ready!(Pin::new(queued).poll(cx));
-                    let (link, deadline) = (Arc::clone(&self.link), self.deadline());
-                    self.state = State::Binding(Box::pin(async move {
-                        let bound = tokio::time::timeout_at(deadline, link.bind()).await;
-                        (bound.unwrap_or_else(|_| Err(late(&link))), turn)
-                    }));
-                    None
-                }
                 State::Binding(bind) => {
                     let (bound, turn) = std::task::ready!(bind.as_mut().poll(cx));
+                    self.left = self.deadline().saturating_duration_since(Instant::now());
                     let ended = match bound {
                         Ok(binding) => self.start(binding, cx),
                         Err(why) => Some(Err(CallError::NotStarted(why))),
@@ -163,6 +159,7 @@ impl<R: Request> Exchange<R> {
         let now = Instant::now();
         (self.time, self.correlation) = self.link.client.inherit(self.asked, now);
         self.deadline = Some(now + self.time);
+        self.left = self.time;
         self.number = self.link.number();
     }
 
@@ -172,6 +169,20 @@ impl<R: Request> Exchange<R> {
 
     fn deadline(&self) -> Instant {
         self.deadline.unwrap_or_else(Instant::now)
+    }
+
+    /// Stands in the queue from now on, and then looks for a binding; for no longer than the call has time.
+    fn bind(&self) -> BoxFuture<'static, Bound> {
+        let (link, queued, deadline) = (Arc::clone(&self.link), self.link.queue(), self.deadline());
+        Box::pin(async move {
+            let mut turn = None;
+            let bind = async {
+                turn = Some(queued.await);
+                link.bind().await
+            };
+            let bound = tokio::time::timeout_at(deadline, bind).await;
+            (bound.unwrap_or_else(|_| Err(late(&link))), turn)
+        })
     }
 
     /// Sends the call; `None` when its end is to be waited for.
@@ -234,7 +245,7 @@ impl<R: Request> Exchange<R> {
         slog::debug!(self.link.client.config().log, "call is sent again"; "uri" => %self.link.uri, "why" => %why,
             "correlation" => %self.correlation);
         self.link.forget(binding);
-        self.state = State::Queued(self.link.queue());
+        self.state = State::Binding(self.bind());
         None
     }
 
@@ -253,7 +264,7 @@ impl<R: Request> Exchange<R> {
         let serializer = request.serializer(choice);
         let mut frame = FrameWriter::begin(out, MessageType::Invoke, serializer, flags, seq, self.correlation);
         let default = self.link.client.config().timeout_ms;
-        let ms = u32::try_from(self.time.as_millis()).unwrap_or(u32::MAX);
+        let ms = u32::try_from(self.left.as_millis()).unwrap_or(u32::MAX);
         if ms != default {
             frame.annotate(out, AnnotationId::DEADLINE, &ms.to_be_bytes());
         }
@@ -335,11 +346,11 @@ impl<R: Request> Exchange<R> {
         {
             return;
         }
-        let queued = self.link.queue();
+        let bind = self.bind();
         tokio::spawn(async move {
-            let turn = queued.await;
-            let bound = tokio::time::timeout_at(self.deadline(), self.link.bind()).await;
-            let sent = match bound.unwrap_or_else(|_| Err(late(&self.link))) {
+            let (bound, turn) = bind.await;
+            self.left = self.deadline().saturating_duration_since(Instant::now());
+            let sent = match bound {
                 Ok(binding) => self.oneway(&binding),
                 Err(why) => Err(why),
             };

@@ -16,5 +16,6 @@ mod macros;
 mod order;
 mod reconnect;
 mod shutdown;
+mod simulation;
 mod supervision;
 mod wire_properties;

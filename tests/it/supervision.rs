@@ -10,6 +10,7 @@ use pyroxene::{CallError, NotStarted, Proxy, RemoteMessage, RemoteObject, Restar
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::support::memory::MemoryNetwork;
 use crate::support::pair::{Pair, Setup, settle};
 use crate::support::worker::{Worker, WorkerProxy};
 
@@ -283,4 +284,91 @@ async fn a_name_that_is_taken_is_refused() {
     let error = pair.daemon.supervise("two words", Worker::default).await.unwrap_err();
     assert!(matches!(error, SpawnError::BadName { .. }), "{error:?}");
     assert_eq!(pair.worker.run(1).await, Ok(1));
+}
+
+/// Whatever can panic in an object's life, panics.
+struct Clumsy {
+    lives: Arc<AtomicU64>,
+    drops_badly: bool,
+}
+
+impl Drop for Clumsy {
+    fn drop(&mut self) {
+        assert!(!self.drops_badly || std::thread::panicking(), "dropped");
+    }
+}
+
+#[pyroxene::remote]
+impl Clumsy {
+    pub fn throw_text(&self) {
+        panic!("{}", "formatted".to_owned());
+    }
+
+    pub fn throw_number(&self) {
+        std::panic::panic_any(7);
+    }
+
+    pub fn throw_overflow(&self, big: u8) -> u8 {
+        let bigger = std::hint::black_box(big);
+        [1, 2, 3][usize::from(bigger)]
+    }
+
+    pub fn life(&self) -> u64 {
+        self.lives.load(Ordering::Relaxed)
+    }
+}
+
+#[actix::test]
+async fn whatever_is_thrown_becomes_a_fault() {
+    for drops_badly in [false, true] {
+        let pair = Setup::over(Arc::new(MemoryNetwork::default())).pair().await;
+        let lives = Arc::new(AtomicU64::new(0));
+        let factory = move || {
+            lives.fetch_add(1, Ordering::Relaxed);
+            Clumsy { lives: Arc::clone(&lives), drops_badly }
+        };
+        let restart = Restart::on_failure().at_most(100).backoff_ms(1..2);
+        let here = pair.daemon.object("clumsy", factory).restart(restart).spawn().await.unwrap();
+        let clumsy = ClumsyProxy::from(Proxy::<Clumsy>::connect_with(&pair.client, here.uri()).await.unwrap());
+        for (ended, says) in [
+            (clumsy.throw_text().await.map(drop), "formatted"),
+            (clumsy.throw_number().await.map(drop), "a panic without text"),
+            (clumsy.throw_overflow(7).await.map(drop), "index out of bounds"),
+        ] {
+            let CallError::Failed(fault) = ended.unwrap_err() else { panic!() };
+            assert!(fault.message.contains(says), "{fault:?}");
+        }
+        assert_eq!(clumsy.life().await, Ok(4));
+        assert_eq!(pair.worker.run(1).await, Ok(1));
+    }
+}
+
+/// An actor that panics before its first call.
+#[derive(RemoteObject)]
+#[remote(methods(Count))]
+struct StillBorn {
+    tries: Arc<AtomicU64>,
+}
+
+impl Actor for StillBorn {
+    type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Context<Self>) {
+        assert!(self.tries.fetch_add(1, Ordering::Relaxed) >= 2, "not yet");
+    }
+}
+
+impl Handler<Count> for StillBorn {
+    type Result = u64;
+    fn handle(&mut self, _: Count, _: &mut Context<Self>) -> u64 {
+        self.tries.load(Ordering::Relaxed)
+    }
+}
+
+#[actix::test]
+async fn an_actor_that_panics_as_it_starts_is_started_again() {
+    let pair = Pair::memory().await;
+    let tries = Arc::new(AtomicU64::new(0));
+    let born = pair.host("born", move || StillBorn { tries: Arc::clone(&tries) }).await;
+    assert_eq!(born.send(Count).await, Ok(3));
 }

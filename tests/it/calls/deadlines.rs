@@ -1,11 +1,17 @@
 //! The time that calls have.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use pyroxene::transport::network::BoxFuture;
+use pyroxene::transport::{Listener, Network, Stream};
+use pyroxene::uri::Endpoint;
 use pyroxene::wire::CorrelationId;
-use pyroxene::{CallContext, CallError, Unknown};
+use pyroxene::{CallContext, CallError, Proxy, Unknown};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::support::pair::{Pair, settle};
+use crate::support::pair::{Pair, client_over, settle};
 use crate::support::raw_peer::{invoke, invoke_within};
 use crate::support::worker::WorkerProxy;
 
@@ -33,7 +39,7 @@ async fn the_daemon_says_that_a_call_out_of_time_in_the_queue_did_not_run() {
     let (mut peer, places) = pair.raw().await;
     peer.send(&invoke(1, places.of("hold"), &1u64)).await;
     peer.send(&invoke_within(2, places.of("run"), &2u64, 50)).await;
-    tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+    tokio::time::sleep(Duration::from_millis(60)).await;
     pair.gate.open(1);
     assert_eq!(peer.frame().await.unwrap().header.seq, 1);
     assert_eq!(peer.fault().await.class, "Pyroxene.OutOfTime");
@@ -49,7 +55,7 @@ struct Sleeper {
 impl Sleeper {
     pub fn sleep(&mut self, id: u64, ms: u64) {
         self.journal.write(id);
-        std::thread::sleep(std::time::Duration::from_millis(ms));
+        std::thread::sleep(Duration::from_millis(ms));
     }
 }
 
@@ -81,11 +87,55 @@ async fn a_late_reply_reaches_nobody_else() {
 async fn a_call_that_waits_for_its_connection_ends_in_time() {
     let pair = Pair::memory().await;
     let nowhere = "PYRO://127.0.0.1:999/worker";
-    let worker = WorkerProxy::from(pyroxene::Proxy::lazy_with(&pair.client, nowhere.parse().unwrap()));
+    let worker = WorkerProxy::from(Proxy::lazy_with(&pair.client, nowhere.parse().unwrap()));
     let start = Instant::now();
     let error = worker.run(1).timeout_ms(700).await.unwrap_err();
     assert!(matches!(error, CallError::NotStarted(_)), "{error:?}");
-    assert!(start.elapsed() <= std::time::Duration::from_millis(701));
+    assert!(start.elapsed() <= Duration::from_millis(701));
+}
+
+/// Connecting over it takes a while.
+struct Slow(Arc<dyn Network>, Duration);
+
+impl Network for Slow {
+    fn connect<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, std::io::Result<Stream>> {
+        Box::pin(async move {
+            tokio::time::sleep(self.1).await;
+            self.0.connect(endpoint).await
+        })
+    }
+
+    fn listen<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, std::io::Result<Box<dyn Listener>>> {
+        self.0.listen(endpoint)
+    }
+}
+
+#[actix::test]
+async fn a_call_behind_others_that_wait_for_a_connection_ends_in_its_own_time() {
+    let pair = Pair::memory().await;
+    let network: Arc<dyn Network> = Arc::new(Slow(Arc::clone(&pair.network), Duration::from_secs(3)));
+    let worker = pair.worker_for(&client_over(&network));
+    let patient = actix_rt::spawn(worker.run(1).timeout_ms(10_000));
+    settle().await;
+    let start = Instant::now();
+    let error = worker.run(2).timeout_ms(1_000).await.unwrap_err();
+    assert!(matches!(error, CallError::NotStarted(_)), "{error:?}");
+    assert_eq!(start.elapsed().as_millis() / 10, 100);
+    assert_eq!(patient.await.unwrap(), Ok(1));
+    assert_eq!(worker.run(3).await, Ok(3));
+    assert_eq!(pair.journal.read(), [1, 3]);
+}
+
+#[actix::test]
+async fn the_time_that_connecting_took_is_not_given_to_the_handler_again() {
+    let pair = Pair::memory().await;
+    let network: Arc<dyn Network> = Arc::new(Slow(Arc::clone(&pair.network), Duration::from_secs(3)));
+    let here = pair.daemon.supervise("inner", || Inner).await.unwrap();
+    let inner = InnerProxy::from(Proxy::<Inner>::lazy_with(&client_over(&network), here.uri().clone()));
+    let seen = inner.look().timeout_ms(5_000).await.unwrap();
+    assert!((1_900..=2_000).contains(&seen.left_ms), "{} ms left", seen.left_ms);
+    let seen = inner.look().timeout_ms(5_000).await.unwrap();
+    assert!((4_900..=5_000).contains(&seen.left_ms), "{} ms left", seen.left_ms);
 }
 
 /// What a handler knows of its call.
@@ -117,7 +167,7 @@ struct Outer {
 #[pyroxene::remote]
 impl Outer {
     pub async fn look_through(&self) -> (Seen, Seen) {
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         let outer = seen();
         (outer, self.inner.look().await.unwrap())
     }

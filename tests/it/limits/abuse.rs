@@ -336,6 +336,7 @@ impl Deep {
         depth
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "arguments are values")]
     pub fn units(&self, units: Vec<()>) -> u64 {
         units.len() as u64
     }

@@ -1,10 +1,16 @@
 //! Full queues answer at once.
 
+use std::sync::Arc;
+
+use pyroxene::transport::network::BoxFuture;
+use pyroxene::transport::{Listener, Network, Stream};
+use pyroxene::uri::Endpoint;
 use pyroxene::wire::Limits;
 use pyroxene::{CallError, NotStarted};
 use tokio::time::Instant;
 
 use crate::support::bystander::Bystander;
+use crate::support::memory::MemoryNetwork;
 use crate::support::pair::{Pair, Setup, settle};
 use crate::support::raw_peer::invoke;
 
@@ -186,6 +192,54 @@ async fn connections_beyond_the_limit_are_refused_and_their_places_come_back() {
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;
     assert_eq!(late.run(4).await, Ok(4));
     assert_eq!(pair.worker.run(5).await, Ok(5));
+}
+
+/// Its first attempts to accept fail, as those of a process without free descriptors do.
+struct Exhausted {
+    inner: MemoryNetwork,
+    failures: usize,
+}
+
+struct ExhaustedListener {
+    inner: Box<dyn Listener>,
+    failures: usize,
+}
+
+impl Network for Exhausted {
+    fn connect<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, std::io::Result<Stream>> {
+        self.inner.connect(endpoint)
+    }
+
+    fn listen<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, std::io::Result<Box<dyn Listener>>> {
+        Box::pin(async move {
+            let inner = self.inner.listen(endpoint).await?;
+            Ok(Box::new(ExhaustedListener { inner, failures: self.failures }) as Box<dyn Listener>)
+        })
+    }
+}
+
+impl Listener for ExhaustedListener {
+    fn accept(&mut self) -> BoxFuture<'_, std::io::Result<Stream>> {
+        if self.failures > 0 {
+            self.failures -= 1;
+            return Box::pin(async { Err(std::io::Error::other("too many open files")) });
+        }
+        self.inner.accept()
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        self.inner.endpoint()
+    }
+}
+
+#[actix::test]
+async fn a_daemon_that_cannot_accept_tries_again_and_does_not_spin() {
+    tokio::time::pause();
+    let start = Instant::now();
+    let pair = Setup::over(Arc::new(Exhausted { inner: MemoryNetwork::default(), failures: 10 })).pair().await;
+    // 10, 20, 40, 80, 160, 320, 640 ms, and then a second each.
+    assert_eq!(start.elapsed().as_secs(), 4);
+    assert_eq!(pair.worker.run(1).await, Ok(1));
 }
 
 #[actix::test]

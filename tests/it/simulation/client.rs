@@ -1,0 +1,211 @@
+//! A client's host: makes calls of every kind, and writes down what is said of them.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use pyroxene::daemon::introspection::{DaemonObject, Describe};
+use pyroxene::uri::Uri;
+use pyroxene::{CallError, Client, Proxy};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::history::{CallId, Event, History};
+use super::mutant::Mutant;
+use super::network::SimulatedNetwork;
+use super::server::{Ledger, LedgerProxy, MAILBOX, client};
+use crate::support::claim::Claim;
+use crate::support::pair::poll_once;
+
+const CALLS: u64 = 40;
+/// The id of calls made when all is over.
+const FRESH: CallId = 9_000_001;
+
+/// One client, and what it does.
+pub(super) struct Script {
+    pub(super) number: u64,
+    pub(super) seed: u64,
+    pub(super) history: History,
+    pub(super) mutant: Option<Mutant>,
+    /// When no more faults happen.
+    pub(super) calm: Duration,
+}
+
+/// Calls through one proxy.
+struct Line {
+    client: Client,
+    ledger: LedgerProxy,
+    number: u64,
+    /// A call was not answered in time: the connection may be dead, which a simulated one never says.
+    stalled: Rc<Cell<bool>>,
+}
+
+impl Script {
+    /// By address or by name: every other client has a name only.
+    fn uri(&self) -> Uri {
+        let text =
+            if self.number.is_multiple_of(2) { "PYRO://server:7000/ledger" } else { "PYRONAME://names:9090/ledger" };
+        text.parse().unwrap()
+    }
+
+    fn line(&self, number: u64) -> Line {
+        let repeats = (self.mutant == Some(Mutant::RepeatsRequests)).then_some(self.seed);
+        let network = SimulatedNetwork { repeats, ..SimulatedNetwork::default() };
+        let client = client(self.seed.wrapping_add(number), network);
+        let ledger = LedgerProxy::from(Proxy::<Ledger>::lazy_with(&client, self.uri()));
+        Line { client, ledger, number: self.number * 1_000 + number, stalled: Rc::default() }
+    }
+
+    pub(super) async fn run(self) -> turmoil::Result {
+        let start = Instant::now();
+        let mut rng = StdRng::seed_from_u64(self.seed);
+        let mut line = self.line(0);
+        let mut ends = Vec::new();
+        let mut kept = Vec::new();
+        let mut call = self.number * 1_000;
+        let last = call + CALLS;
+        while call < last {
+            tokio::time::sleep(Duration::from_millis(rng.random_range(0..200))).await;
+            if line.stalled.get() {
+                line.client.close();
+                let next = self.line(line.number % 1_000 + 1);
+                kept.push(std::mem::replace(&mut line, next));
+            }
+            // Some come in a row, and wait for each other in the queue.
+            for _ in 0..rng.random_range(1..4) {
+                call += 1;
+                ends.extend(self.make(&line, call, &mut rng).await);
+            }
+        }
+        for end in ends {
+            end.await?;
+        }
+        if self.number == 0 {
+            tokio::time::sleep_until(start + self.calm).await;
+            self.look_around().await;
+        }
+        Ok(())
+    }
+
+    /// Makes one call, or two if they are to be swapped.
+    async fn make(&self, line: &Line, call: CallId, rng: &mut StdRng) -> Option<JoinHandle<()>> {
+        let timeout_ms = [100, 500, 2_000][rng.random_range(0..3)];
+        let ms = timeout_ms as u32;
+        let ledger = line.ledger.clone();
+        match rng.random_range(0..20) {
+            0 => Some(self.follow(line, call, timeout_ms, move || ledger.crash(call).timeout_ms(ms)).await),
+            1..4 => Some(self.follow(line, call, timeout_ms, move || ledger.refuse(call).timeout_ms(ms)).await),
+            4..8 => {
+                let lingers = rng.random_range(0..200);
+                Some(self.follow(line, call, timeout_ms, move || ledger.linger(call, lingers).timeout_ms(ms)).await)
+            }
+            8..11 => {
+                self.history.write(Event::Made { call, proxy: line.number, timeout_ms: 2_000 });
+                ledger.note(call);
+                // Nobody hears of its end; it may have run.
+                self.history.write(Event::Ended { call, claim: Claim::MayHaveRun });
+                None
+            }
+            11 if self.mutant == Some(Mutant::SwapsCalls) => {
+                // The second of them is made, and sent, first.
+                let (first, second) = (call * 10_000, call * 10_000 + 1);
+                self.history.write(Event::Made { call: first, proxy: line.number, timeout_ms });
+                let end = self.follow(line, second, timeout_ms, move || ledger.run(second).timeout_ms(ms)).await;
+                let ended = line.ledger.run(first).timeout_ms(ms).await;
+                self.history.write(Event::Ended { call: first, claim: Claim::of(&ended) });
+                Some(end)
+            }
+            _ => Some(self.follow(line, call, timeout_ms, move || ledger.run(call).timeout_ms(ms)).await),
+        }
+    }
+
+    /// Makes a call now; a task waits for its end and writes it down.
+    async fn follow<F, T, E>(
+        &self,
+        line: &Line,
+        call: CallId,
+        timeout_ms: u64,
+        make: impl Fn() -> F + 'static,
+    ) -> JoinHandle<()>
+    where
+        F: Future<Output = Result<T, CallError<E>>> + Unpin + 'static,
+        T: 'static,
+        E: 'static,
+    {
+        let (history, mutant, stalled) = (self.history.clone(), self.mutant, Rc::clone(&line.stalled));
+        history.write(Event::Made { call, proxy: line.number, timeout_ms });
+        let mut future = make();
+        // Calls of a proxy start in the order in which they are first polled.
+        let first = poll_once(&mut future).await;
+        tokio::task::spawn_local(async move {
+            let end = async {
+                let mut ended = match first {
+                    std::task::Poll::Ready(ended) => ended,
+                    std::task::Poll::Pending => future.await,
+                };
+                if Claim::of(&ended) == Claim::MayHaveRun {
+                    stalled.set(true);
+                    match mutant {
+                        Some(Mutant::RepeatsUnknown) => ended = make().await,
+                        Some(Mutant::NeverGivesUp) => std::future::pending().await,
+                        Some(Mutant::SaysNotStarted) => return Claim::DidNotRun,
+                        Some(Mutant::SaysDone) => return Claim::Ran,
+                        _ => {}
+                    }
+                }
+                Claim::of(&ended)
+            };
+            let patience = Duration::from_millis(timeout_ms * 2 + 1_500);
+            match tokio::time::timeout(patience, end).await {
+                Ok(claim) => history.write(Event::Ended { call, claim }),
+                Err(_) => history.write(Event::Overdue { call }),
+            }
+        })
+    }
+
+    /// After all faults: nothing is left of the calls made, and fresh ones succeed.
+    async fn look_around(&self) {
+        if let Err(event) = self.is_well().await {
+            self.history.write(event);
+        }
+    }
+
+    async fn is_well(&self) -> Result<(), Event> {
+        let client = client(self.seed ^ 1, SimulatedNetwork::default());
+        let until = Instant::now() + Duration::from_secs(5);
+        let patient = async |error: String| {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if Instant::now() < until { Ok(()) } else { Err(error) }
+        };
+        let daemon = Proxy::<DaemonObject>::lazy_with(&client, "PYRO://server:7000/Pyro.Daemon".parse().unwrap());
+        loop {
+            match daemon.send(Describe { object: "ledger".into() }).timeout_ms(1_000).await {
+                Ok(ledger) if ledger.waiting == 0 => break,
+                Ok(ledger) => {
+                    let what = format!("{} calls wait, the ledger is {}", ledger.waiting, ledger.state);
+                    patient(what).await.map_err(Event::Left)?;
+                }
+                Err(error) => patient(format!("the daemon: {error}")).await.map_err(Event::Lost)?,
+            }
+        }
+        for uri in ["PYRO://server:7000/ledger", "PYRONAME://names:9090/ledger"] {
+            let ledger = LedgerProxy::from(Proxy::<Ledger>::lazy_with(&client, uri.parse().unwrap()));
+            while let Err(error) = ledger.run(FRESH).timeout_ms(1_000).await {
+                patient(format!("{uri}: {error}")).await.map_err(Event::Lost)?;
+            }
+        }
+        // One connection may fill half of the queue; all of that is free.
+        let uri = "PYRO://server:7000/ledger".parse().unwrap();
+        let ledger = LedgerProxy::from(Proxy::<Ledger>::lazy_with(&client, uri));
+        let calls: Vec<_> =
+            (0..MAILBOX as u64 / 2).map(|_| tokio::task::spawn_local(ledger.linger(FRESH, 1))).collect();
+        for call in calls {
+            if let Ok(Err(error)) = call.await {
+                return Err(Event::Left(format!("a queue that should be empty has no room: {error}")));
+            }
+        }
+        Ok(())
+    }
+}
