@@ -16,7 +16,6 @@ struct Order {
 
 struct Shop;
 
-#[expect(clippy::needless_pass_by_value, reason = "arguments are values")]
 #[pyroxene::remote]
 impl Shop {
     pub fn order(&self, item: String, count: u64, gift: Option<bool>) -> String {

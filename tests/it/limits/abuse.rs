@@ -336,7 +336,6 @@ impl Deep {
         depth
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "arguments are values")]
     pub fn units(&self, units: Vec<()>) -> u64 {
         units.len() as u64
     }

@@ -127,7 +127,6 @@ impl Worker {
     }
 
     /// How many bytes came.
-    #[expect(clippy::needless_pass_by_value, reason = "arguments are values")]
     pub fn weigh(&mut self, id: u64, load: Vec<u8>) -> u64 {
         self.begin(id);
         load.len() as u64
