@@ -1,23 +1,32 @@
 //! Where the daemon and names meet: binding the short way, announcing, and the one-line server.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::Instant;
 
 use crate::client::client::Client;
 use crate::client::error::CallError;
+use crate::client::proxy::Proxy;
 use crate::config::Config;
-use crate::daemon::daemon::{Daemon, DaemonConfig};
+use crate::daemon::daemon::{Daemon, DaemonConfig, Inner};
 use crate::daemon::entry::State;
 use crate::daemon::error::{BindError, SpawnError};
+use crate::daemon::introspection::{DAEMON_ID, DaemonObject, Ping};
 use crate::daemon::remote_object::RemoteObject;
+use crate::naming::NamingError;
 use crate::naming::locate::LocateError;
 use crate::naming::server::{AskError, NameServer};
-use crate::uri::Endpoint;
+use crate::object::outcome::NotStarted;
+use crate::uri::{Endpoint, ObjectId, Uri};
 
 /// A name outlives its daemon's last sign of life by this.
 const LEASE_SECS: u32 = 15;
 /// A sign of life is given so often.
 const RENEW: Duration = Duration::from_secs(5);
+/// How often a name is asked for that a daemon holds which is gone.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Why a server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -95,12 +104,13 @@ impl Daemon {
     /// The name server refuses a name, or does not answer. Names registered before that one are taken away again.
     pub async fn announce(&self, server: NameServer) -> Result<(), ServeError> {
         let announcer = Announcer { daemon: Arc::downgrade(&self.0), server: server.clone() };
+        let changed = self.0.changed.subscribe();
         if let Err(error) = announcer.register_all(self).await {
             let _ = server.withdraw().await;
             return Err(error);
         }
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let task = tokio::spawn(announcer.keep(stopped));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(announcer.keep(changed, stopped));
         self.on_farewell(Box::new(move || {
             Box::pin(async move {
                 let _ = stop.send(());
@@ -113,9 +123,9 @@ impl Daemon {
     }
 }
 
-/// Keeps the names of one daemon registered with one name server.
+/// Keeps the names of one daemon registered with one name server. It does not keep the daemon.
 struct Announcer {
-    daemon: std::sync::Weak<crate::daemon::daemon::Inner>,
+    daemon: Weak<Inner>,
     server: NameServer,
 }
 
@@ -123,9 +133,7 @@ impl Announcer {
     async fn register_all(&self, daemon: &Daemon) -> Result<(), ServeError> {
         for (name, uri, state) in daemon.named() {
             let outcome = match state {
-                State::Starting | State::Running => {
-                    self.server.register(&name, &uri).lease_secs(LEASE_SECS).replace(true).await.map(drop)
-                }
+                State::Starting | State::Running => self.register(daemon, &name, &uri).await,
                 // Its name is withdrawn; that it was not there is as good.
                 State::Draining | State::Failed(_) | State::Gone => match self.server.unregister(&name).await {
                     Err(CallError::Raised(_)) => Ok(()),
@@ -137,19 +145,53 @@ impl Announcer {
         Ok(())
     }
 
-    async fn keep(self, mut stopped: tokio::sync::oneshot::Receiver<()>) {
+    /// Registers one name. One that a crashed daemon still holds is free when its lease is over, which is worth waiting for; one whose
+    /// holder lives is not.
+    async fn register(&self, daemon: &Daemon, name: &str, uri: &Uri) -> Result<(), AskError> {
+        let give_up = Instant::now() + Duration::from_secs(u64::from(LEASE_SECS) + 1);
         loop {
-            let Some(inner) = self.daemon.upgrade() else { return };
-            let log = inner.config.log.clone();
-            let daemon = Daemon(inner);
+            let why = match self.server.register(name, uri).lease_secs(LEASE_SECS).replace(true).await {
+                Ok(_) => return Ok(()),
+                Err(why) => why,
+            };
+            let held = matches!(why, CallError::Raised(NamingError::NotOwner { .. } | NamingError::NameTaken { .. }));
+            if !held || Instant::now() >= give_up || !self.is_held_by_nobody(daemon, name).await {
+                return Err(why);
+            }
+            slog::info!(daemon.0.config.log, "a name waits for the lease of a daemon that is gone"; "name" => name);
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// Whether the daemon that holds a name is gone: nothing answers at its address, or this one does.
+    async fn is_held_by_nobody(&self, daemon: &Daemon, name: &str) -> bool {
+        let holder = match self.server.resolve(name).await {
+            Ok(Uri::Object(holder)) => holder,
+            Ok(_) => return false,
+            Err(error) => return matches!(error, CallError::Raised(NamingError::UnknownName { .. })),
+        };
+        if holder.endpoint == *daemon.endpoint() {
+            return true;
+        }
+        let Ok(id) = ObjectId::new(DAEMON_ID) else { return false };
+        let holder = Proxy::<DaemonObject>::lazy_with(&daemon.0.client, Uri::object(holder.endpoint, id));
+        let answer = holder.send(Ping).timeout_ms(1_000).await;
+        matches!(answer, Err(CallError::NotStarted(NotStarted::Unreachable { .. })))
+    }
+
+    async fn keep(self, mut changed: watch::Receiver<()>, mut stopped: oneshot::Receiver<()>) {
+        loop {
             tokio::select! {
                 biased;
                 _ = &mut stopped => return,
-                () = daemon.0.changed.notified() => {}
+                // An error: the daemon is gone, and is noticed below.
+                _ = changed.changed() => {}
                 () = tokio::time::sleep(RENEW) => {}
             }
+            let Some(inner) = self.daemon.upgrade() else { return };
+            let log = inner.config.log.clone();
             // Registering what is registered renews it, and brings it back to a name server that has started anew.
-            if let Err(problem) = self.register_all(&daemon).await {
+            if let Err(problem) = self.register_all(&Daemon(inner)).await {
                 slog::warn!(log, "names could not be renewed"; "problem" => %problem);
             }
         }

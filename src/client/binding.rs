@@ -13,6 +13,8 @@ use crate::wire::{BindingTable, BoundMethod};
 pub(crate) struct Binding {
     pub(crate) route: Route,
     pub(crate) object: Arc<str>,
+    /// What refusals call it: what the caller calls it.
+    label: String,
     methods: Vec<BoundMethod>,
     /// For each method of the proxy's interface, where the object has it.
     known: Vec<Option<Choice>>,
@@ -37,11 +39,12 @@ pub(crate) struct Choice {
 }
 
 impl Binding {
-    pub(crate) fn remote(connection: Connection, table: BindingTable, interface: &[Method]) -> Binding {
+    pub(crate) fn remote(connection: Connection, table: BindingTable, interface: &[Method], label: String) -> Binding {
         let known = interface.iter().map(|method| choose(&table.methods, method)).collect();
         Binding {
             route: Route::Remote(connection, table.handle),
             object: table.object.into(),
+            label,
             methods: table.methods,
             known,
             learned: Mutex::default(),
@@ -62,6 +65,7 @@ impl Binding {
         let known = interface.iter().map(find).collect();
         Binding {
             object: Arc::clone(object.id()),
+            label: object.label().to_string(),
             route: Route::Local(object),
             methods,
             known,
@@ -119,7 +123,7 @@ impl Binding {
 
     fn no_such(&self, method: &str) -> NotStarted {
         NotStarted::NoSuchMethod {
-            object: self.object.to_string(),
+            object: self.label.clone(),
             method: method.to_owned(),
             nearest: nearest(method, self.methods.iter().map(|bound| bound.name.as_str())),
         }

@@ -122,12 +122,21 @@ impl Link {
             Some(object) => Binding::local(object, self.interface),
             None => {
                 let (connection, table) = inner.pool.bind(&inner.config, inner.session, &endpoint, &target).await?;
-                Binding::remote(connection, table, self.interface)
+                Binding::remote(connection, table, self.interface, self.label())
             }
         };
         let binding = Arc::new(binding);
         self.set(Some(Arc::clone(&binding)));
         Ok(binding)
+    }
+
+    /// What its caller calls the object.
+    fn label(&self) -> String {
+        match &self.uri {
+            Uri::Name(uri) => uri.name.to_string(),
+            Uri::Location(uri) => uri.name.to_string(),
+            Uri::Object(_) | Uri::Meta(_) => self.uri.to_string(),
+        }
     }
 
     /// Whether asking anew can find the object elsewhere.

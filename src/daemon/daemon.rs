@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use actix::{Actor, Addr};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::client::client::Client;
 use crate::client::proxy::Proxy;
@@ -100,7 +100,7 @@ pub(crate) struct Inner {
     /// What is to be done before anything else when the daemon ends, such as withdrawing its names.
     farewells: Mutex<Vec<Farewell>>,
     /// An object came, went, or failed.
-    pub(crate) changed: Notify,
+    pub(crate) changed: watch::Sender<()>,
     /// Says `true`, or is gone, when nobody new is to be let in.
     pub(crate) closing: watch::Sender<bool>,
     /// Says `true` when it has ended in order.
@@ -143,7 +143,7 @@ impl Daemon {
             connections: Mutex::default(),
             draining: AtomicBool::new(false),
             farewells: Mutex::default(),
-            changed: Notify::new(),
+            changed: watch::Sender::new(()),
             closing: watch::Sender::new(false),
             ended: watch::Sender::new(false),
             config,
@@ -190,7 +190,7 @@ impl Daemon {
         if let Some(placed) = &removed {
             placed.entry.remove();
             self.0.supervisor.do_send(Forget(Arc::clone(placed.entry.id())));
-            self.0.changed.notify_waiters();
+            self.0.changed.send_replace(());
         }
         removed.is_some()
     }

@@ -42,7 +42,6 @@ pub struct Spawn<O: RemoteObject> {
     factory: Box<dyn Fn() -> O + Send>,
     mailbox: usize,
     restart: Restart,
-    object: std::marker::PhantomData<fn() -> O>,
 }
 
 impl<O: RemoteObject> Spawn<O> {
@@ -55,7 +54,6 @@ impl<O: RemoteObject> Spawn<O> {
             factory: Box::new(factory),
             mailbox,
             restart: Restart::default(),
-            object: std::marker::PhantomData,
         }
     }
 
@@ -82,7 +80,7 @@ impl<O: RemoteObject> Spawn<O> {
     /// # Errors
     /// The name or id is taken or cannot be one, or the factory panics.
     pub async fn spawn(self) -> Result<Proxy<O>, SpawnError> {
-        let Spawn { daemon, name, id, factory, mailbox, restart, .. } = self;
+        let Spawn { daemon, name, id, factory, mailbox, restart } = self;
         if daemon.0.is_draining() {
             return Err(SpawnError::Draining);
         }
@@ -156,13 +154,13 @@ fn register<O: RemoteObject>(
         Box::new(move |id, generation, loss| {
             supervisor.do_send(Lost { id, generation, loss });
             if let Some(inner) = inner.upgrade() {
-                inner.changed.notify_waiters();
+                inner.changed.send_replace(());
             }
         }),
     ));
     let placed = Placed { entry: Arc::clone(&entry), seat };
     daemon.0.objects().insert(placed).map_err(|name| SpawnError::Taken { name })?;
-    daemon.0.changed.notify_waiters();
+    daemon.0.changed.send_replace(());
     Ok(entry)
 }
 

@@ -6,6 +6,7 @@
 
 mod support;
 
+mod announce;
 mod calls;
 mod chaos;
 mod faults;

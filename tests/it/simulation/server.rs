@@ -88,7 +88,7 @@ impl Server {
             let restart = Restart::on_failure().at_most(u32::MAX).backoff_ms(1..100);
             daemon.object("ledger", factory).id("ledger").mailbox(MAILBOX).restart(restart).spawn().await?;
             let names = NameServer::at(&client, &"names:9090".parse()?)?;
-            // A name that a crashed server had is free only once its lease is over.
+            // A name server that cannot be reached is asked again.
             let announced = async {
                 while daemon.announce(names.clone()).await.is_err() {
                     tokio::time::sleep(Duration::from_millis(500)).await;
