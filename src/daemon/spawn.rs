@@ -86,8 +86,8 @@ impl<O: RemoteObject> Spawn<O> {
         }
         let placement = Arc::clone(&daemon.0.placement);
         let seat = placement.choose();
-        let entry = match register::<O>(&daemon, &name, id.as_deref(), mailbox, seat) {
-            Ok(entry) => entry,
+        let (entry, id) = match register::<O>(&daemon, &name, id.as_deref(), mailbox, seat) {
+            Ok(registered) => registered,
             Err(error) => {
                 placement.leave(seat);
                 return Err(error);
@@ -99,7 +99,7 @@ impl<O: RemoteObject> Spawn<O> {
         let (sender, started) = tokio::sync::oneshot::channel();
         placement.run(seat, Box::new(move || drop(sender.send(start()))));
         match started.await {
-            Ok(Ok(())) => Ok(proxy(&daemon, &entry)),
+            Ok(Ok(())) => Ok(proxy(&daemon, &entry, &id)),
             Ok(Err(problem)) => {
                 daemon.stop(entry.id());
                 Err(SpawnError::Factory { name, problem })
@@ -120,12 +120,12 @@ impl Daemon {
         A: ObjectActor + Interface + RemoteObject,
     {
         let seat = self.0.placement.choose();
-        let entry = register::<A>(self, name, None, self.0.config.mailbox, seat)?;
+        let (entry, id) = register::<A>(self, name, None, self.0.config.mailbox, seat)?;
         self.0.supervisor.do_send(Supervise { entry: Arc::clone(&entry), seat, start: None, policy: Restart::never() });
         if let Some(generation) = entry.begin() {
             entry.running(generation, addr.clone().recipient());
         }
-        Ok(proxy(self, &entry))
+        Ok(proxy(self, &entry, &id))
     }
 }
 
@@ -136,7 +136,7 @@ fn register<O: RemoteObject>(
     id: Option<&str>,
     mailbox: usize,
     seat: usize,
-) -> Result<Arc<Entry>, SpawnError> {
+) -> Result<(Arc<Entry>, ObjectId), SpawnError> {
     let bad = |text: &str, problem: String| SpawnError::BadName { name: text.to_owned(), problem };
     let name_text = NameText::new(name).map_err(|error| bad(name, error.to_string()))?;
     let id = match id {
@@ -161,7 +161,7 @@ fn register<O: RemoteObject>(
     let placed = Placed { entry: Arc::clone(&entry), seat };
     daemon.0.objects().insert(placed).map_err(|name| SpawnError::Taken { name })?;
     daemon.0.changed.send_replace(());
-    Ok(entry)
+    Ok((entry, id))
 }
 
 /// Makes the object's actor, each time it is called.
@@ -186,9 +186,7 @@ fn start<O: RemoteObject>(entry: Arc<Entry>, factory: Box<dyn Fn() -> O + Send>)
     })
 }
 
-fn proxy<A: Interface + ?Sized>(daemon: &Daemon, entry: &Arc<Entry>) -> Proxy<A> {
+fn proxy<A: Interface + ?Sized>(daemon: &Daemon, entry: &Arc<Entry>, id: &ObjectId) -> Proxy<A> {
     let object = Arc::new(Arc::clone(entry)) as Arc<dyn LocalObject>;
-    // The id was checked when it was registered.
-    let uri = ObjectId::new(entry.id()).map_or_else(|_| unreachable!(), |id| daemon.uri(&id));
-    Proxy::local(daemon.0.client.clone(), uri, object)
+    Proxy::local(daemon.0.client.clone(), daemon.uri(id), object)
 }
