@@ -14,7 +14,7 @@ use crate::client::dyn_proxy::DynProxy;
 use crate::client::proxy::Proxy;
 use crate::config::{Config, ConfigError};
 use crate::naming::NameServer;
-use crate::naming::locate::{self, LocateError};
+use crate::naming::locate::LocateError;
 use crate::object::interface::Interface;
 use crate::uri::Uri;
 
@@ -96,8 +96,9 @@ impl NameServer {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn locate() -> Result<NameServer, LocateError> {
-        let config = Config::load().unwrap_or_default();
-        locate::locate(&Client::current(), &config.resolver().locate).await
+        let client = Client::current();
+        let found = client.0.resolver.name_server(&client).await;
+        found.map(|uri| NameServer::with_uri(&client, uri)).map_err(|tried| LocateError { tried })
     }
 }
 

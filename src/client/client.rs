@@ -68,6 +68,12 @@ pub(crate) struct Inner {
 pub trait Resolver: Send + Sync {
     /// The object that `uri`, a `PYRONAME` or `PYROMETA` one, means now.
     fn resolve<'a>(&'a self, client: &'a Client, uri: &'a Uri) -> BoxFuture<'a, Result<Uri, NotStarted>>;
+
+    /// Where the name server is; or what was tried to find it, and what came of it.
+    fn name_server<'a>(&'a self, client: &'a Client) -> BoxFuture<'a, Result<Uri, Vec<String>>> {
+        let _ = client;
+        Box::pin(async { Err(vec!["this client knows of none".to_owned()]) })
+    }
 }
 
 impl Client {

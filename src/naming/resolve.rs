@@ -47,6 +47,13 @@ impl Resolver for NameResolver {
             }
         })
     }
+
+    fn name_server<'a>(&'a self, client: &'a Client) -> BoxFuture<'a, Result<Uri, Vec<String>>> {
+        Box::pin(async move {
+            let found = locate::locate(client, &self.locate).await;
+            found.map(|server| server.uri().clone()).map_err(|error| error.tried)
+        })
+    }
 }
 
 impl NameResolver {

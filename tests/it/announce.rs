@@ -1,7 +1,11 @@
 //! Names that daemons keep registered.
 
+use std::sync::Arc;
+
 use pyroxene::naming::NamingError;
-use pyroxene::{CallError, Daemon, NameServer, Proxy, ServeError};
+use pyroxene::naming::locate::LocateConfig;
+use pyroxene::naming::resolve::NameResolver;
+use pyroxene::{CallError, Client, ClientConfig, Daemon, NameServer, Proxy, ServeError};
 use tokio::time::Instant;
 
 use crate::support::pair::{Setup, client_over};
@@ -77,4 +81,17 @@ async fn an_object_that_is_hosted_later_is_announced_as_well() {
     let later = daemon.supervise("later", factory).await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     assert_eq!(&ns.resolve("later").await.unwrap(), later.uri());
+}
+
+#[actix::test]
+async fn the_client_of_the_runtime_says_where_the_name_server_is() {
+    let setup = Setup::memory();
+    let names = setup.daemon().await;
+    let started = pyroxene_actors::name_server::start(&names).await.unwrap();
+    let locate = LocateConfig { server: Some(names.endpoint().clone()), ..LocateConfig::default() };
+    let resolver = NameResolver { locate, ..NameResolver::default() };
+    let config = ClientConfig { network: Arc::clone(&setup.network), ..ClientConfig::default() };
+    let client = Client::new(config, Arc::new(resolver));
+    client.install();
+    assert_eq!(NameServer::locate().await.unwrap().uri(), started.uri());
 }
