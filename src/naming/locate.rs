@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::client::client::Client;
+use crate::client::error::CallError;
 use crate::naming::server::NameServer;
 use crate::transport::udp;
 use crate::uri::{Endpoint, NAME_SERVER_PORT, Uri};
@@ -85,7 +86,11 @@ pub async fn locate(client: &Client, config: &LocateConfig) -> Result<NameServer
 
 async fn reach(client: &Client, endpoint: &Endpoint, tried: &mut Vec<String>) -> Option<NameServer> {
     let outcome = match NameServer::at(client, endpoint) {
-        Ok(server) => server.ping().await.map(|()| server).map_err(|problem| problem.to_string()),
+        Ok(server) => server.ping().await.map(|()| server).map_err(|problem| match problem {
+            // That a ping did not run says nothing more than that nobody was reached.
+            CallError::NotStarted(why) => why.to_string(),
+            problem => problem.to_string(),
+        }),
         Err(problem) => Err(problem.to_string()),
     };
     outcome.map_err(|problem| tried.push(format!("{endpoint}: {problem}"))).ok()
