@@ -23,7 +23,7 @@ static CLIENTS: LazyLock<Mutex<HashMap<Id, Weak<Inner>>>> = LazyLock::new(Mutex:
 
 thread_local! {
     /// The last one made here, so that it outlives the pause between two proxies.
-    static LAST: std::cell::RefCell<Option<(Id, Client)>> = const { std::cell::RefCell::new(None) };
+    static LAST: std::cell::RefCell<Option<Client>> = const { std::cell::RefCell::new(None) };
 }
 
 impl Client {
@@ -43,7 +43,7 @@ impl Client {
         clients.retain(|_, inner| inner.strong_count() > 0);
         clients.insert(id, Arc::downgrade(&client.0));
         drop(clients);
-        LAST.set(Some((id, client.clone())));
+        LAST.set(Some(client.clone()));
         client
     }
 

@@ -136,8 +136,10 @@ impl<R: Request> Exchange<R> {
                 }
                 State::Local { outcome, timer } => {
                     if let Poll::Ready(outcome) = Pin::new(outcome).poll(cx) {
-                        let object = self.link.uri.to_string();
-                        Some(outcome.unwrap_or(Err(CallError::Unknown(Unknown::Aborted { object }))))
+                        Some(outcome.unwrap_or_else(|| {
+                            let object = self.link.uri.to_string();
+                            Err(CallError::Unknown(Unknown::Aborted { object }))
+                        }))
                     } else {
                         let deadline = self.deadline.unwrap_or_else(Instant::now);
                         let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));

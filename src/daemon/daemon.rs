@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use actix::{Actor, Addr};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::client::client::Client;
 use crate::client::proxy::Proxy;
@@ -96,6 +96,8 @@ pub(crate) struct Inner {
     endpoint: Endpoint,
     objects: Mutex<Objects>,
     connections: Mutex<Vec<Weak<Shared>>>,
+    /// One for each connection that may be open.
+    pub(crate) places: Arc<Semaphore>,
     draining: AtomicBool,
     /// What is to be done before anything else when the daemon ends, such as withdrawing its names.
     farewells: Mutex<Vec<Farewell>>,
@@ -141,6 +143,7 @@ impl Daemon {
             endpoint: public.clone(),
             objects: Mutex::default(),
             connections: Mutex::default(),
+            places: Arc::new(Semaphore::new(config.limits.connections as usize)),
             draining: AtomicBool::new(false),
             farewells: Mutex::default(),
             changed: watch::Sender::new(()),
@@ -267,10 +270,13 @@ impl Inner {
         std::mem::take(&mut *self.farewells.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Counts a connection in, unless there are too many.
+    /// Remembers a connection, to be told when the daemon ends.
     pub(crate) fn add_connection(&self, shared: &Arc<Shared>) {
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        connections.retain(|connection| connection.strong_count() > 0);
+        // Those that have ended are let go before the table grows, not each time.
+        if connections.len() == connections.capacity() {
+            connections.retain(|connection| connection.strong_count() > 0);
+        }
         connections.push(Arc::downgrade(shared));
     }
 

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use crate::daemon::daemon::{Daemon, Inner};
 use crate::object::local::LocalDaemon;
 use crate::peer::handshake::{self, Greeting};
@@ -49,18 +51,19 @@ pub(crate) fn greet(inner: &Arc<Inner>, stream: Stream) {
     actix_rt::spawn(async move {
         let log = inner.config.log.clone();
         let peer = stream.peer().to_owned();
-        if inner.connections().len() >= inner.config.limits.connections as usize {
+        // Counted before a word is said, so that strangers count as well.
+        let Ok(place) = Arc::clone(&inner.places).try_acquire_owned() else {
             slog::warn!(log, "connection refused: too many are open"; "peer" => peer);
             return handshake::refuse(stream, "the daemon has too many connections; try again later").await;
-        }
+        };
         match handshake::accept(stream, &inner.config.limits).await {
-            Ok(greeting) => hand_over(&inner, greeting),
+            Ok(greeting) => hand_over(&inner, greeting, place),
             Err(problem) => slog::warn!(log, "connection refused"; "peer" => peer, "problem" => %problem),
         }
     });
 }
 
-fn hand_over(inner: &Arc<Inner>, greeting: Greeting) {
+fn hand_over(inner: &Arc<Inner>, greeting: Greeting, place: OwnedSemaphorePermit) {
     let seat = inner.place_of(greeting.target()).map_or(0, |placed| placed.seat);
     let log = inner.config.log.clone();
     let detached = match greeting.detach() {
@@ -77,7 +80,10 @@ fn hand_over(inner: &Arc<Inner>, greeting: Greeting) {
                 Ok((shared, driver)) => {
                     inner.add_connection(&shared);
                     // Beside the objects, in the arbiter's own queue of tasks: from there to an actor is no detour.
-                    actix_rt::spawn(driver.run());
+                    actix_rt::spawn(async move {
+                        driver.run().await;
+                        drop(place);
+                    });
                 }
                 Err(problem) => slog::warn!(log, "connection lost on its way to its object"; "problem" => %problem),
             }

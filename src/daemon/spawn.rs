@@ -86,13 +86,8 @@ impl<O: RemoteObject> Spawn<O> {
         }
         let placement = Arc::clone(&daemon.0.placement);
         let seat = placement.choose();
-        let (entry, id) = match register::<O>(&daemon, &name, id.as_deref(), mailbox, seat) {
-            Ok(registered) => registered,
-            Err(error) => {
-                placement.leave(seat);
-                return Err(error);
-            }
-        };
+        let registered = register::<O>(&daemon, &name, id.as_deref(), mailbox, seat);
+        let (entry, id) = registered.inspect_err(|_| placement.leave(seat))?;
         let start = start::<O>(Arc::clone(&entry), factory);
         let supervise = Supervise { entry: Arc::clone(&entry), seat, start: Some(Arc::clone(&start)), policy: restart };
         daemon.0.supervisor.do_send(supervise);
@@ -120,7 +115,8 @@ impl Daemon {
         A: ObjectActor + Interface + RemoteObject,
     {
         let seat = self.0.placement.choose();
-        let (entry, id) = register::<A>(self, name, None, self.0.config.mailbox, seat)?;
+        let registered = register::<A>(self, name, None, self.0.config.mailbox, seat);
+        let (entry, id) = registered.inspect_err(|_| self.0.placement.leave(seat))?;
         self.0.supervisor.do_send(Supervise { entry: Arc::clone(&entry), seat, start: None, policy: Restart::never() });
         if let Some(generation) = entry.begin() {
             entry.running(generation, addr.clone().recipient());
