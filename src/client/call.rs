@@ -4,7 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -39,7 +38,7 @@ impl<M: RemoteMessage> Call<M> {
 
     /// The time the call has, milliseconds; it travels with the call and limits the calls made on its behalf.
     pub fn timeout_ms(mut self, ms: u32) -> Call<M> {
-        self.0.asked = Some(Duration::from_millis(ms.into()));
+        self.0.asked_ms = Some(ms);
         self
     }
 
@@ -133,7 +132,7 @@ impl<M: RemoteMessage> Typed<M> {
             object: Arc::clone(object.label()),
             correlation: call.correlation,
         };
-        object.submit(Invocation::local(choice.index as usize, call.deadline, caller));
+        object.submit(&mut std::iter::once(Invocation::local(choice.index, call.deadline, caller)));
     }
 }
 

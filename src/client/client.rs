@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -61,7 +60,7 @@ pub(crate) struct Inner {
     pub(crate) resolver: Arc<dyn Resolver>,
     /// Identifies this client to daemons, over all its connections.
     pub(crate) session: u128,
-    calls: AtomicU64,
+    links: AtomicU64,
 }
 
 /// Turns a name into the URI of an object.
@@ -86,7 +85,7 @@ impl Client {
         };
         let session: u128 = rng.random();
         let pool = Pool::new(rng.random());
-        Client(Arc::new(Inner { config, pool, resolver, session, calls: AtomicU64::new(0) }))
+        Client(Arc::new(Inner { config, pool, resolver, session, links: AtomicU64::new(0) }))
     }
 
     /// How it behaves.
@@ -99,24 +98,25 @@ impl Client {
         self.0.pool.clear();
     }
 
-    /// The time and the correlation id of a new call: what was asked for, but never more time than the call in whose course it is made,
-    /// and that one's id.
+    /// The time (milliseconds) and the correlation id of a new call: what was asked for, but never more time than the call in whose course
+    /// it is made, and that one's id; `own` if it is made in the course of none.
     #[inline]
-    pub(crate) fn inherit(&self, asked: Option<Duration>, now: Instant) -> (Duration, CorrelationId) {
-        let time = asked.unwrap_or(Duration::from_millis(self.0.config.timeout_ms.into()));
+    pub(crate) fn inherit(&self, asked_ms: Option<u32>, now: Instant, own: CorrelationId) -> (u32, CorrelationId) {
+        let ms = asked_ms.unwrap_or(self.0.config.timeout_ms);
         CallContext::with_current(|call| match call {
-            None => (time, self.correlation()),
+            None => (ms, own),
             Some(call) => {
-                let time = time.min(call.deadline.saturating_duration_since(now));
-                (time, if call.correlation.is_none() { self.correlation() } else { call.correlation })
+                let left = call.deadline.saturating_duration_since(now).as_millis();
+                let ms = ms.min(u32::try_from(left).unwrap_or(u32::MAX));
+                (ms, if call.correlation.is_none() { own } else { call.correlation })
             }
         })
     }
 
-    fn correlation(&self) -> CorrelationId {
-        let number = self.0.calls.fetch_add(1, Ordering::Relaxed);
-        let id = self.0.session.wrapping_add(u128::from(number) << 64 | u128::from(number));
-        CorrelationId(id.to_be_bytes())
+    /// Where the correlation ids of a proxy begin: each proxy has 2^64 of them.
+    pub(crate) fn correlations(&self) -> u128 {
+        let number = self.0.links.fetch_add(1, Ordering::Relaxed);
+        self.0.session.wrapping_add(u128::from(number) << 64)
     }
 
     /// Where `uri` is, asking a name server when it has to.

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -85,7 +84,7 @@ pub struct DynCall(Exchange<Named>);
 impl DynCall {
     /// The time the call has, milliseconds; it travels with the call.
     pub fn timeout_ms(mut self, ms: u32) -> DynCall {
-        self.0.asked = Some(Duration::from_millis(ms.into()));
+        self.0.asked_ms = Some(ms);
         self
     }
 }
@@ -154,7 +153,8 @@ impl Named {
     ) {
         let label = Arc::clone(object.label());
         let caller = DynCaller { sender, object: label, method: self.method, correlation: call.correlation };
-        object.submit(Invocation::local_dyn(choice.index as usize, self.args, call.deadline, caller));
+        let invocation = Invocation::local_dyn(choice.index, self.args, call.deadline, caller);
+        object.submit(&mut std::iter::once(invocation));
     }
 }
 

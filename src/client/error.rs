@@ -22,7 +22,7 @@ pub enum CallError<E = Never> {
     Raised(E),
     /// It ran and ended in a panic, or raised an error that this client cannot decode.
     #[error("{0}")]
-    Failed(Fault),
+    Failed(Box<Fault>),
     /// It surely never ran: trying again is safe.
     #[error("did not run: {0}")]
     NotStarted(NotStarted),

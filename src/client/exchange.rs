@@ -57,13 +57,13 @@ pub(crate) struct Exchange<R: Request> {
     link: Arc<Link>,
     /// Kept until the end, since what surely did not run may be sent again.
     request: Option<R>,
-    pub(crate) asked: Option<Duration>,
+    pub(crate) asked_ms: Option<u32>,
     correlation: CorrelationId,
     /// Known once it is under way.
     deadline: Option<Instant>,
-    time: Duration,
+    time_ms: u32,
     /// What was left of its time when it was sent.
-    left: Duration,
+    left_ms: u32,
     /// Its place among the calls of the proxy.
     number: u64,
     attempts: u32,
@@ -87,11 +87,11 @@ impl<R: Request> Exchange<R> {
         Exchange {
             link,
             request: Some(request),
-            asked: None,
+            asked_ms: None,
             correlation: CorrelationId::NONE,
             deadline: None,
-            time: Duration::ZERO,
-            left: Duration::ZERO,
+            time_ms: 0,
+            left_ms: 0,
             number: 0,
             attempts: 0,
             state: State::New,
@@ -117,7 +117,7 @@ impl<R: Request> Exchange<R> {
                 }
                 State::Binding(bind) => {
                     let (bound, turn) = std::task::ready!(bind.as_mut().poll(cx));
-                    self.left = self.deadline().saturating_duration_since(Instant::now());
+                    self.left_ms = self.left();
                     let ended = match bound {
                         Ok(binding) => self.start(binding, cx),
                         Err(why) => Some(Err(CallError::NotStarted(why))),
@@ -159,10 +159,11 @@ impl<R: Request> Exchange<R> {
 
     fn begin(&mut self) {
         let now = Instant::now();
-        (self.time, self.correlation) = self.link.client.inherit(self.asked, now);
-        self.deadline = Some(now + self.time);
-        self.left = self.time;
         self.number = self.link.number();
+        let own = self.link.correlation(self.number);
+        (self.time_ms, self.correlation) = self.link.client.inherit(self.asked_ms, now, own);
+        self.deadline = Some(now + Duration::from_millis(self.time_ms.into()));
+        self.left_ms = self.time_ms;
     }
 
     fn terms(&self) -> Terms {
@@ -171,6 +172,12 @@ impl<R: Request> Exchange<R> {
 
     fn deadline(&self) -> Instant {
         self.deadline.unwrap_or_else(Instant::now)
+    }
+
+    /// What is left of its time now, milliseconds.
+    fn left(&self) -> u32 {
+        let left = self.deadline().saturating_duration_since(Instant::now()).as_millis();
+        u32::try_from(left).unwrap_or(u32::MAX)
     }
 
     /// Stands in the queue from now on, and then looks for a binding; for no longer than the call has time.
@@ -266,9 +273,8 @@ impl<R: Request> Exchange<R> {
         let serializer = request.serializer(choice);
         let mut frame = FrameWriter::begin(out, MessageType::Invoke, serializer, flags, seq, self.correlation);
         let default = self.link.client.config().timeout_ms;
-        let ms = u32::try_from(self.left.as_millis()).unwrap_or(u32::MAX);
-        if ms != default {
-            frame.annotate(out, AnnotationId::DEADLINE, &ms.to_be_bytes());
+        if self.left_ms != default {
+            frame.annotate(out, AnnotationId::DEADLINE, &self.left_ms.to_be_bytes());
         }
         match request.write(choice, handle, object, out) {
             Ok(()) => frame.finish(out, limit).map_err(|e| e.to_string()),
@@ -287,19 +293,19 @@ impl<R: Request> Exchange<R> {
             Ending::Reply(answer) if answer.flags.contains(Flags::EXCEPTION) => {
                 let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {
                     Ok(fault) => fault,
-                    Err(problem) => return Some(Err(CallError::Failed(self.unreadable(&problem.to_string())))),
+                    Err(problem) => return Some(Err(CallError::Failed(Box::new(self.unreadable(&problem.to_string()))))),
                 };
                 match Failure::from_fault(fault, &budget) {
                     Ok(Failure::NotStarted(why)) => self.again(&binding, why),
                     Ok(failure) => Some(Err(failure.into())),
                     Err(fault) => Some(Err(match R::raised(&fault, &budget) {
                         Some(error) => CallError::Raised(error),
-                        None => CallError::Failed(fault),
+                        None => CallError::Failed(Box::new(fault)),
                     })),
                 }
             }
             Ending::Reply(answer) => {
-                Some(R::read(&answer, &budget).map_err(|problem| CallError::Failed(self.unreadable(&problem))))
+                Some(R::read(&answer, &budget).map_err(|problem| CallError::Failed(Box::new(self.unreadable(&problem)))))
             }
             Ending::OutOfTime => Some(Err(CallError::Unknown(self.out_of_time()))),
             Ending::Lost { written: true } => {
@@ -315,8 +321,8 @@ impl<R: Request> Exchange<R> {
     }
 
     fn out_of_time(&self) -> Unknown {
-        let timeout_ms = u32::try_from(self.time.as_millis()).unwrap_or(u32::MAX);
-        Unknown::OutOfTime { method: self.request.as_ref().map_or("the call", R::method).to_owned(), timeout_ms }
+        let method = self.request.as_ref().map_or("the call", R::method).to_owned();
+        Unknown::OutOfTime { method, timeout_ms: self.time_ms }
     }
 
     fn unreadable(&self, problem: &str) -> Fault {
@@ -351,7 +357,7 @@ impl<R: Request> Exchange<R> {
         let bind = self.bind();
         tokio::spawn(async move {
             let (bound, turn) = bind.await;
-            self.left = self.deadline().saturating_duration_since(Instant::now());
+            self.left_ms = self.left();
             let sent = match bound {
                 Ok(binding) => self.oneway(&binding),
                 Err(why) => Err(why),

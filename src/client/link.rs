@@ -13,6 +13,7 @@ use crate::object::local::LocalObject;
 use crate::object::outcome::NotStarted;
 use crate::transport::network::BoxFuture;
 use crate::uri::Uri;
+use crate::wire::CorrelationId;
 
 /// What the clones of a proxy share.
 pub(crate) struct Link {
@@ -23,6 +24,8 @@ pub(crate) struct Link {
     /// Whoever needs a new binding stands in this queue; it is first come, first served.
     queue: Arc<tokio::sync::Mutex<()>>,
     queued: AtomicUsize,
+    /// The correlation id of a call is its number beyond this.
+    correlations: u128,
     /// Calls that were made, and the latest of them that was sent.
     made: AtomicU64,
     sent: AtomicU64,
@@ -30,8 +33,10 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn new(client: Client, uri: Uri, interface: &'static [Method]) -> Arc<Link> {
+        let correlations = client.correlations();
         Arc::new(Link {
             client,
+            correlations,
             uri,
             interface,
             binding: Mutex::default(),
@@ -67,6 +72,12 @@ impl Link {
     #[inline]
     pub(crate) fn number(&self) -> u64 {
         self.made.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The correlation id of the call with this number.
+    #[inline]
+    pub(crate) fn correlation(&self, number: u64) -> CorrelationId {
+        CorrelationId(self.correlations.wrapping_add(number.into()).to_be_bytes())
     }
 
     /// The call with this number was sent.

@@ -55,7 +55,7 @@ mod tests {
             object: "bank".into(),
             method: "withdraw".into(),
         };
-        let text = report(&CallError::<crate::object::message::Never>::Failed(fault));
+        let text = report(&CallError::<crate::object::message::Never>::Failed(Box::new(fault)));
         let boxed: Vec<&str> = text.lines().skip(1).collect();
         assert_eq!(boxed[0], "╭─ at the other end: bank.withdraw");
         assert_eq!(boxed[1], "│ Pyroxene.Panicked: the vault is empty");

@@ -124,14 +124,18 @@ impl Entry {
         self.name.as_ref().unwrap_or(&self.id)
     }
 
-    /// Takes a call into the queue, or answers it.
-    pub fn push(self: &Arc<Self>, invocation: Invocation) {
+    /// Takes calls into the queue, in their order, or answers them.
+    pub fn push(self: &Arc<Self>, invocations: &mut dyn Iterator<Item = Invocation>) {
         let mut queue = self.lock();
-        let refusal = match &queue.state {
-            State::Starting | State::Running if queue.waiting.len() < self.capacity => {
-                queue.waiting.push_back(invocation);
-                return self.wake(queue);
+        let open = matches!(queue.state, State::Starting | State::Running);
+        let refused = loop {
+            match invocations.next() {
+                None => return self.wake(queue),
+                Some(invocation) if open && queue.waiting.len() < self.capacity => queue.waiting.push_back(invocation),
+                Some(invocation) => break invocation,
             }
+        };
+        let why = match &queue.state {
             State::Starting | State::Running => {
                 NotStarted::Busy { what: format!("the mailbox of {}", self.label()), retry_after_ms: RETRY_MS }
             }
@@ -140,8 +144,9 @@ impl Entry {
                 NotStarted::ObjectFailed { object: self.label().to_string(), problem: problem.clone() }
             }
         };
-        drop(queue);
-        invocation.refuse(refusal);
+        self.wake(queue);
+        // Without the lock: an answer takes that of the connection.
+        std::iter::once(refused).chain(invocations).for_each(|invocation| invocation.refuse(why.clone()));
     }
 
     /// Moves the next calls for the actor of this generation into `turn`, which is empty: all that wait, but not more than a fair share.
@@ -289,8 +294,8 @@ impl LocalObject for Arc<Entry> {
         self.capacity
     }
 
-    fn submit(&self, invocation: Invocation) {
-        self.push(invocation);
+    fn submit(&self, invocations: &mut dyn Iterator<Item = Invocation>) {
+        self.push(invocations);
     }
 }
 

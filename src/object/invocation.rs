@@ -10,13 +10,12 @@ use crate::object::interface::Interface;
 use crate::object::message::RemoteMessage;
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{DynCaller, LocalCaller, Reply};
-use crate::wire::SerializerId;
 
 /// One call: which method, with what, until when, and where its outcome goes.
 ///
 /// Whatever happens to it, its caller gets an answer: an invocation that is dropped says so itself.
 pub struct Invocation {
-    method: usize,
+    method: u32,
     body: Body,
     /// When the caller gives up.
     pub deadline: Instant,
@@ -25,8 +24,8 @@ pub struct Invocation {
 
 /// The arguments of an invocation, as they arrived.
 pub enum Body {
-    /// A whole message in a serializer.
-    Encoded(SerializerId, Bytes),
+    /// A whole message in the serializer of the call.
+    Encoded(Bytes),
     /// Positional and named values, to be matched with the message's fields.
     Arguments(Box<Args>),
     /// The message itself, held by the caller's reply.
@@ -35,23 +34,23 @@ pub enum Body {
 
 impl Invocation {
     /// A call that arrived over a connection.
-    pub fn new(method: usize, body: Body, deadline: Instant, reply: Reply) -> Invocation {
+    pub fn new(method: u32, body: Body, deadline: Instant, reply: Reply) -> Invocation {
         Invocation { method, body, deadline, reply }
     }
 
     /// A call from this process: the message is handed over as it is.
-    pub(crate) fn local<M: RemoteMessage>(method: usize, deadline: Instant, caller: LocalCaller<M>) -> Invocation {
+    pub(crate) fn local<M: RemoteMessage>(method: u32, deadline: Instant, caller: LocalCaller<M>) -> Invocation {
         Invocation { method, body: Body::Local, deadline, reply: Reply::local(Box::new(caller)) }
     }
 
     /// A call from this process by somebody who knows only names.
-    pub(crate) fn local_dyn(method: usize, args: Args, deadline: Instant, caller: DynCaller) -> Invocation {
+    pub(crate) fn local_dyn(method: u32, args: Args, deadline: Instant, caller: DynCaller) -> Invocation {
         Invocation { method, body: Body::Arguments(Box::new(args)), deadline, reply: Reply::local(Box::new(caller)) }
     }
 
     /// The place of the method in the object's table.
     pub fn method(&self) -> usize {
-        self.method
+        self.method as usize
     }
 
     /// Makes it the current call of this thread.
@@ -78,7 +77,9 @@ impl Invocation {
     pub fn open<M: RemoteMessage>(self) -> Option<(M, ReplyTo<M>)> {
         let Invocation { body, mut reply, .. } = self;
         let message = match body {
-            Body::Encoded(id, bytes) => codec::decode::<M>(id, &bytes, &reply.budget()).map_err(|e| e.to_string()),
+            Body::Encoded(bytes) => {
+                codec::decode::<M>(reply.serializer(), &bytes, &reply.budget()).map_err(|e| e.to_string())
+            }
             Body::Arguments(args) => args.into_message::<M>(M::METHOD, &reply.budget()).map_err(|e| e.to_string()),
             Body::Local => reply.message::<M>().ok_or_else(|| format!("{} was called with another message", M::METHOD)),
         };

@@ -18,8 +18,8 @@ pub trait LocalObject: Send + Sync {
     fn methods(&self) -> &'static [Method];
     /// Calls that its queue holds at most.
     fn capacity(&self) -> usize;
-    /// Puts a call into its queue; what it does not take, it answers.
-    fn submit(&self, invocation: Invocation);
+    /// Puts calls into its queue, in their order; what it does not take, it answers.
+    fn submit(&self, invocations: &mut dyn Iterator<Item = Invocation>);
 }
 
 /// A daemon that runs in this process.

@@ -17,7 +17,7 @@ pub enum Failure {
     /// It may have run, at most once.
     Unknown(Unknown),
     /// It ran and ended in a fault: a panic, or an error that its caller cannot decode.
-    Failed(Fault),
+    Failed(Box<Fault>),
 }
 
 /// Why a call surely never ran. Trying again is safe; [`retry_after`](NotStarted::retry_after) says whether it can help.
@@ -204,7 +204,7 @@ impl Failure {
         let (class, message, detail) = match self {
             Failure::NotStarted(why) => (why.class(), why.to_string(), detail(id, why)),
             Failure::Unknown(why) => (why.class(), why.to_string(), detail(id, why)),
-            Failure::Failed(fault) => return fault.clone(),
+            Failure::Failed(fault) => return Fault::clone(fault),
         };
         Fault {
             class: class.to_owned(),
@@ -234,7 +234,7 @@ impl Failure {
         {
             return Ok(Failure::Unknown(why));
         }
-        Ok(Failure::Failed(fault))
+        Ok(Failure::Failed(Box::new(fault)))
     }
 }
 

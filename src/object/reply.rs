@@ -17,7 +17,7 @@ use crate::wire::{CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
 pub trait ReplySink: Send + Sync {
     /// Hands the connection's outgoing buffer to `write`, and releases what the call held: its place among the calls in flight and
     /// `size` bytes. `write` may be called at most once; not at all when the connection is gone.
-    fn answer(&self, size: usize, write: &mut dyn FnMut(&mut Vec<u8>));
+    fn answer(&self, size: u32, write: &mut dyn FnMut(&mut Vec<u8>));
     /// The call has left the object's queue.
     fn started(&self);
     /// The largest frame the peer accepts, bytes.
@@ -28,6 +28,8 @@ pub trait ReplySink: Send + Sync {
     fn caller(&self) -> &Arc<Caller>;
     /// The object that is called, for faults.
     fn object(&self) -> &str;
+    /// The name of the method at this place, for faults; empty if there is none.
+    fn method(&self, index: u32) -> &'static str;
 }
 
 /// Where the reply to one call goes. Dropped without an answer it answers by itself: a panic when the thread is unwinding from one,
@@ -55,9 +57,9 @@ pub struct WireReply {
     /// Nobody waits for a reply.
     pub oneway: bool,
     /// Bytes that the request holds.
-    pub size: usize,
-    /// The method, for faults.
-    pub method: &'static str,
+    pub size: u32,
+    /// The method's place in the object's table, for faults.
+    pub method: u32,
 }
 
 /// A caller in this process, behind whatever type it is.
@@ -95,7 +97,7 @@ impl<M: RemoteMessage> LocalReply for LocalCaller<M> {
 
     fn value(self: Box<Self>, outcome: Result<Value, Fault>) {
         if let Err(fault) = outcome {
-            self.fail(Failure::Failed(fault));
+            self.fail(Failure::Failed(Box::new(fault)));
         }
     }
 
@@ -133,7 +135,7 @@ impl LocalReply for DynCaller {
 
     fn value(self: Box<Self>, outcome: Result<Value, Fault>) {
         if let Some(sender) = self.sender {
-            let _ = sender.send(outcome.map_err(Failure::Failed));
+            let _ = sender.send(outcome.map_err(|fault| Failure::Failed(Box::new(fault))));
         }
     }
 
@@ -226,13 +228,13 @@ impl Reply {
     /// Ends the call with the panic that ended its handler.
     pub fn panicked(mut self, report: panic::PanicReport) {
         let (object, method) = self.names();
-        self.end(Failure::Failed(outcome::panicked(report, &object, &method)));
+        self.end(Failure::Failed(Box::new(outcome::panicked(report, &object, &method))));
     }
 
     /// The object and the method called.
     pub(crate) fn names(&self) -> (String, String) {
         match &self.to {
-            Some(To::Wire(wire)) => (wire.sink.object().to_owned(), wire.method.to_owned()),
+            Some(To::Wire(wire)) => (wire.sink.object().to_owned(), wire.method().to_owned()),
             Some(To::Local(local)) => {
                 let (object, method) = local.names();
                 (object.to_owned(), method.to_owned())
@@ -247,6 +249,14 @@ impl Reply {
             Some(To::Wire(wire)) => wire.correlation,
             Some(To::Local(local)) => local.correlation(),
             None => CorrelationId::NONE,
+        }
+    }
+
+    /// What the arguments are written in.
+    pub(crate) fn serializer(&self) -> SerializerId {
+        match &self.to {
+            Some(To::Wire(wire)) => wire.serializer,
+            _ => SerializerId::POSTCARD,
         }
     }
 
@@ -274,7 +284,7 @@ impl Drop for Reply {
         }
         let (object, method) = self.names();
         let failure = match (self.begun, panic::unwinding()) {
-            (true, Some(report)) => Failure::Failed(outcome::panicked(report, &object, &method)),
+            (true, Some(report)) => Failure::Failed(Box::new(outcome::panicked(report, &object, &method))),
             (true, None) => Failure::Unknown(Unknown::Aborted { object }),
             (false, _) => Failure::NotStarted(NotStarted::Draining { what: object }),
         };
@@ -294,6 +304,10 @@ fn unwritable((object, method): (&str, &str), problem: &str) -> Fault {
 }
 
 impl WireReply {
+    fn method(&self) -> &'static str {
+        self.sink.method(self.method)
+    }
+
     fn send<R: serde::Serialize, E: RemoteError>(self, outcome: Result<R, E>) {
         if self.oneway {
             self.sink.answer(self.size, &mut |_| {});
@@ -306,7 +320,7 @@ impl WireReply {
                 })
             }),
             Err(error) => {
-                let fault = outcome::raised(&error, self.serializer, self.sink.object(), self.method);
+                let fault = outcome::raised(&error, self.serializer, self.sink.object(), self.method());
                 self.fault(&fault);
             }
         }
@@ -317,7 +331,7 @@ impl WireReply {
             self.sink.answer(self.size, &mut |_| {});
             return;
         }
-        let fault = failure.to_fault(self.serializer, self.sink.object(), self.method);
+        let fault = failure.to_fault(self.serializer, self.sink.object(), self.method());
         self.fault(&fault);
     }
 
@@ -329,10 +343,9 @@ impl WireReply {
 
     /// Writes a reply; what cannot be written becomes a fault that says so, which always can.
     fn write(self, mut frame: impl FnMut(&WireReply, &mut Vec<u8>) -> Result<(), String>) {
-        let sink = Arc::clone(&self.sink);
-        sink.answer(self.size, &mut |out| {
+        self.sink.answer(self.size, &mut |out| {
             if let Err(problem) = frame(&self, out) {
-                let fault = unwritable((self.sink.object(), self.method), &problem);
+                let fault = unwritable((self.sink.object(), self.method()), &problem);
                 let _ = self
                     .frame(out, Flags::EXCEPTION, |out| fault.encode(self.serializer, out).map_err(|e| e.to_string()));
             }

@@ -22,13 +22,10 @@ use crate::object::reply::{Reply, ReplySink, WireReply};
 use crate::peer::connection::{Shared, State};
 use crate::peer::export::Exports;
 use crate::peer::lane::Lane;
+use crate::peer::room::Room;
 use crate::transport::Stream;
 use crate::wire::{Bind, Flags, Frame, FrameWriter, GoAway, MessageType, SerializerId};
 
-/// Room that a read finds at least.
-const MIN_READ: usize = 2 * 1024;
-/// Room that is made when there is too little.
-const READ_CHUNK: usize = 16 * 1024;
 /// An outgoing buffer larger than this is given back when it has been written.
 const KEEP_BUFFER: usize = 256 * 1024;
 /// Replies to calls that were never made, before the peer is taken for broken.
@@ -43,6 +40,10 @@ pub(crate) struct Driver {
     root: Arc<Lane>,
     /// Received, and not yet a whole frame.
     input: BytesMut,
+    room: Room,
+    /// Calls of the peer for the object behind `arrived_for`, which it gets all at once.
+    arrived: Vec<Invocation>,
+    arrived_for: usize,
     /// On its way out, of which `sent` bytes are gone.
     output: Vec<u8>,
     sent: usize,
@@ -68,13 +69,16 @@ impl Driver {
         default_deadline: Duration,
         daemon: Option<Weak<dyn LocalDaemon>>,
     ) -> Driver {
-        let root = Arc::new(Lane::new(Arc::clone(&shared), Arc::from("")));
+        let root = Arc::new(Lane::new(Arc::clone(&shared), Arc::from(""), &[]));
         Driver {
             stream,
             shared,
             exports: Exports::new(daemon),
             root,
             input,
+            room: Room::default(),
+            arrived: Vec::new(),
+            arrived_for: 0,
             output: Vec::new(),
             sent: 0,
             admitted: 0,
@@ -179,13 +183,14 @@ impl Driver {
 
     /// Reads once; whether anything came.
     fn read(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        if self.input.capacity() - self.input.len() < MIN_READ {
-            self.input.reserve(READ_CHUNK);
-        }
+        self.room.make(&mut self.input);
         match pin!(self.stream.read_buf(&mut self.input)).poll(cx) {
             Poll::Pending => Ok(false),
             Poll::Ready(Ok(0)) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the other end closed it")),
-            Poll::Ready(Ok(_)) => self.take_frames().map(|()| true),
+            Poll::Ready(Ok(read)) => {
+                self.room.learn(read);
+                self.take_frames().map(|()| true)
+            }
             Poll::Ready(Err(problem)) => Err(problem),
         }
     }
@@ -229,7 +234,13 @@ impl Driver {
                 }
             }
         }
-        state.unwrap_or_else(|| shared.lock()).admitted = self.admitted;
+        if self.arrived.is_empty() {
+            state.unwrap_or_else(|| shared.lock()).admitted = self.admitted;
+        } else {
+            drop(state);
+            shared.lock().admitted = self.admitted;
+            self.deliver();
+        }
         self.wakers.drain(..).for_each(Waker::wake);
         // A frame has its time from its first byte on, however often a further one drips in.
         self.partial_since = if self.input.is_empty() { None } else { begun.or(Some(now)) };
@@ -323,11 +334,11 @@ impl Driver {
     fn invoke(&mut self, frame: Frame, now: Instant) {
         let Frame { header, annotations, payload } = frame;
         let oneway = header.flags.contains(Flags::ONEWAY);
-        let size = payload.len();
+        let size = header.payload_len;
         self.admitted += 1;
-        self.admitted_bytes += size as u64;
+        self.admitted_bytes += u64::from(size);
         let busy = self.over_limit();
-        let reply = |sink: &Arc<Lane>, method: &'static str| {
+        let reply = |sink: &Arc<Lane>, method: u32| {
             Reply::wire(WireReply {
                 sink: Arc::clone(sink) as Arc<dyn ReplySink>,
                 seq: header.seq,
@@ -340,34 +351,45 @@ impl Driver {
         };
         let refuse = |reply: Reply, why: NotStarted| reply.fail(Failure::NotStarted(why));
         if let Some(why) = busy {
-            return refuse(reply(&self.root, ""), why);
+            return refuse(reply(&self.root, 0), why);
         }
         let (handle, method, body) = match self.open_call(header.serializer, payload) {
             Ok(call) => call,
-            Err(why) => return refuse(reply(&self.root, ""), why),
+            Err(why) => return refuse(reply(&self.root, 0), why),
         };
         let Some(export) = self.exports.at(handle) else {
-            return refuse(reply(&self.root, ""), NotStarted::NoSuchObject { object: format!("handle {handle}") });
+            return refuse(reply(&self.root, 0), NotStarted::NoSuchObject { object: format!("handle {handle}") });
         };
-        let Some(name) = export.object.methods().get(method).map(|method| method.name) else {
+        let Some(name) = export.object.methods().get(method as usize).map(|method| method.name) else {
             let object = export.object.label().to_string();
             let why = NotStarted::NoSuchMethod { object, method: format!("number {method}"), nearest: None };
-            return refuse(reply(&export.lane, ""), why);
+            return refuse(reply(&export.lane, method), why);
         };
         if let Err(why) = export.admit() {
-            return refuse(reply(&export.lane, name), why);
+            return refuse(reply(&export.lane, method), why);
         }
         let left = annotations.deadline_ms().map_or(self.default_deadline, |ms| Duration::from_millis(ms.into()));
         if self.shared.verbose {
             slog::debug!(self.shared.log, "call"; "object" => &**export.object.label(), "method" => name,
                 "peer" => &self.shared.caller.address, "correlation" => %header.correlation);
         }
-        let reply = reply(&export.lane, name);
-        export.object.submit(Invocation::new(method, body, now + left, reply));
+        let invocation = Invocation::new(method, body, now + left, reply(&export.lane, method));
+        if handle != self.arrived_for {
+            self.deliver();
+            self.arrived_for = handle;
+        }
+        self.arrived.push(invocation);
+    }
+
+    /// Hands the calls that have arrived to their object.
+    fn deliver(&mut self) {
+        if let Some(export) = self.exports.at(self.arrived_for) {
+            export.object.submit(&mut self.arrived.drain(..));
+        }
     }
 
     /// Finds out which object, which method and what arguments a call names.
-    fn open_call(&mut self, serializer: SerializerId, mut payload: Bytes) -> Result<(usize, usize, Body), NotStarted> {
+    fn open_call(&mut self, serializer: SerializerId, mut payload: Bytes) -> Result<(usize, u32, Body), NotStarted> {
         if serializer == SerializerId::POSTCARD {
             let (handle, method, at) = indexes(&payload).ok_or_else(|| NotStarted::NoSuchMethod {
                 object: String::new(),
@@ -375,7 +397,7 @@ impl Driver {
                 nearest: None,
             })?;
             payload.advance(at);
-            return Ok((handle, method, Body::Encoded(serializer, payload)));
+            return Ok((handle, method, Body::Encoded(payload)));
         }
         let call = NamedCall::decode(serializer, &payload, &self.shared.budget()).map_err(|problem| {
             NotStarted::WrongArguments {
@@ -393,7 +415,7 @@ impl Driver {
                 nearest: nearest(&call.method, methods.iter().map(|method| method.name)),
                 method: call.method.clone(),
             })?;
-        Ok((handle, method, Body::Arguments(Box::new(call.args))))
+        Ok((handle, method as u32, Body::Arguments(Box::new(call.args))))
     }
 
     /// Why no further call of the peer can be taken now.
@@ -456,10 +478,10 @@ impl Drop for Driver {
 }
 
 /// Handle, method and where the message begins.
-fn indexes(payload: &[u8]) -> Option<(usize, usize, usize)> {
+fn indexes(payload: &[u8]) -> Option<(usize, u32, usize)> {
     let (handle, rest) = postcard::take_from_bytes::<u32>(payload).ok()?;
     let (method, rest) = postcard::take_from_bytes::<u32>(rest).ok()?;
-    Some((handle as usize, method as usize, payload.len() - rest.len()))
+    Some((handle as usize, method, payload.len() - rest.len()))
 }
 
 fn broken(what: &str) -> io::Error {

@@ -54,7 +54,7 @@ impl Exports {
                 retry_after_ms: 1000,
             });
         }
-        let lane = Arc::new(Lane::new(Arc::clone(shared), Arc::clone(object.label())));
+        let lane = Arc::new(Lane::new(Arc::clone(shared), Arc::clone(object.label()), object.methods()));
         self.open.push(Export { object, lane, pushed: 0 });
         Ok(self.open.len() - 1)
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::codec::budget::Budget;
 use crate::object::context::Caller;
+use crate::object::interface::Method;
 use crate::object::reply::ReplySink;
 use crate::peer::connection::{Shared, wake};
 
@@ -12,12 +13,13 @@ use crate::peer::connection::{Shared, wake};
 pub(crate) struct Lane {
     shared: Arc<Shared>,
     object: Arc<str>,
+    methods: &'static [Method],
     left: AtomicU32,
 }
 
 impl Lane {
-    pub(crate) fn new(shared: Arc<Shared>, object: Arc<str>) -> Lane {
-        Lane { shared, object, left: AtomicU32::new(0) }
+    pub(crate) fn new(shared: Arc<Shared>, object: Arc<str>, methods: &'static [Method]) -> Lane {
+        Lane { shared, object, methods, left: AtomicU32::new(0) }
     }
 
     /// Calls that have left the queue, modulo 2^32.
@@ -27,10 +29,10 @@ impl Lane {
 }
 
 impl ReplySink for Lane {
-    fn answer(&self, size: usize, write: &mut dyn FnMut(&mut Vec<u8>)) {
+    fn answer(&self, size: u32, write: &mut dyn FnMut(&mut Vec<u8>)) {
         let mut state = self.shared.lock();
         state.answered += 1;
-        state.answered_bytes += size as u64;
+        state.answered_bytes += u64::from(size);
         if state.closed.is_none() {
             write(&mut state.out);
         }
@@ -55,5 +57,9 @@ impl ReplySink for Lane {
 
     fn object(&self) -> &str {
         &self.object
+    }
+
+    fn method(&self, index: u32) -> &'static str {
+        self.methods.get(index as usize).map_or("", |method| method.name)
     }
 }

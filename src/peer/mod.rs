@@ -10,3 +10,4 @@ pub mod export;
 pub mod handshake;
 pub mod in_flight;
 pub mod lane;
+mod room;

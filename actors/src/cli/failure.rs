@@ -133,7 +133,7 @@ mod tests {
             object: "bank.alice".into(),
             method: "withdraw".into(),
         };
-        let error: CallError = CallError::Failed(fault);
+        let error: CallError = CallError::Failed(Box::new(fault));
         let failure = Failure::from(error).during("calling withdraw");
         assert_eq!(failure.error, "calling withdraw: may have run: bank.alice raised Overdrawn: 7 short");
         assert!(failure.may_have_run && failure.report.is_some());
