@@ -132,7 +132,7 @@ impl<M: RemoteMessage> Typed<M> {
             object: Arc::clone(object.label()),
             correlation: call.correlation,
         };
-        object.submit(&mut std::iter::once(Invocation::local(choice.index, call.deadline, caller)));
+        object.submit(Invocation::local(choice.index, call.deadline, caller));
     }
 }
 

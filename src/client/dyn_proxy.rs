@@ -153,8 +153,7 @@ impl Named {
     ) {
         let label = Arc::clone(object.label());
         let caller = DynCaller { sender, object: label, method: self.method, correlation: call.correlation };
-        let invocation = Invocation::local_dyn(choice.index, self.args, call.deadline, caller);
-        object.submit(&mut std::iter::once(invocation));
+        object.submit(Invocation::local_dyn(choice.index, self.args, call.deadline, caller));
     }
 }
 

@@ -77,7 +77,7 @@ impl Link {
     /// The correlation id of the call with this number.
     #[inline]
     pub(crate) fn correlation(&self, number: u64) -> CorrelationId {
-        CorrelationId(self.correlations.wrapping_add(number.into()).to_be_bytes())
+        CorrelationId::numbered(self.correlations.wrapping_add(number.into()))
     }
 
     /// The call with this number was sent.

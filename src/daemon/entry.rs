@@ -124,29 +124,52 @@ impl Entry {
         self.name.as_ref().unwrap_or(&self.id)
     }
 
-    /// Takes calls into the queue, in their order, or answers them.
-    pub fn push(self: &Arc<Self>, invocations: &mut dyn Iterator<Item = Invocation>) {
+    /// Takes a call into the queue, or answers it.
+    pub fn push(self: &Arc<Self>, invocation: Invocation) {
         let mut queue = self.lock();
-        let open = matches!(queue.state, State::Starting | State::Running);
-        let refused = loop {
-            match invocations.next() {
-                None => return self.wake(queue),
-                Some(invocation) if open && queue.waiting.len() < self.capacity => queue.waiting.push_back(invocation),
-                Some(invocation) => break invocation,
-            }
-        };
-        let why = match &queue.state {
-            State::Starting | State::Running => {
-                NotStarted::Busy { what: format!("the mailbox of {}", self.label()), retry_after_ms: RETRY_MS }
-            }
-            State::Draining | State::Gone => NotStarted::Draining { what: self.label().to_string() },
-            State::Failed(problem) => {
-                NotStarted::ObjectFailed { object: self.label().to_string(), problem: problem.clone() }
-            }
-        };
+        if self.room(&queue) > 0 {
+            queue.waiting.push_back(invocation);
+            return self.wake(queue);
+        }
+        let why = self.refusal(&queue.state);
+        drop(queue);
+        invocation.refuse(why);
+    }
+
+    /// Takes calls into the queue, in their order, or answers them.
+    pub fn push_all(self: &Arc<Self>, invocations: &mut VecDeque<Invocation>) {
+        let mut queue = self.lock();
+        let room = self.room(&queue);
+        if queue.waiting.is_empty() && invocations.len() <= room {
+            std::mem::swap(&mut queue.waiting, invocations);
+            return self.wake(queue);
+        }
+        let taken = invocations.len().min(room);
+        queue.waiting.extend(invocations.drain(..taken));
+        let why = (!invocations.is_empty()).then(|| self.refusal(&queue.state));
         self.wake(queue);
         // Without the lock: an answer takes that of the connection.
-        std::iter::once(refused).chain(invocations).for_each(|invocation| invocation.refuse(why.clone()));
+        invocations.drain(..).zip(why.iter().cycle()).for_each(|(invocation, why)| invocation.refuse(why.clone()));
+    }
+
+    /// How many calls it takes now.
+    fn room(&self, queue: &Queue) -> usize {
+        match queue.state {
+            State::Starting | State::Running => self.capacity.saturating_sub(queue.waiting.len()),
+            _ => 0,
+        }
+    }
+
+    /// What a call is told that it does not take.
+    fn refusal(&self, state: &State) -> NotStarted {
+        let label = self.label().to_string();
+        match state {
+            State::Starting | State::Running => {
+                NotStarted::Busy { what: format!("the mailbox of {label}"), retry_after_ms: RETRY_MS }
+            }
+            State::Draining | State::Gone => NotStarted::Draining { what: label },
+            State::Failed(problem) => NotStarted::ObjectFailed { object: label, problem: problem.clone() },
+        }
     }
 
     /// Moves the next calls for the actor of this generation into `turn`, which is empty: all that wait, but not more than a fair share.
@@ -294,8 +317,12 @@ impl LocalObject for Arc<Entry> {
         self.capacity
     }
 
-    fn submit(&self, invocations: &mut dyn Iterator<Item = Invocation>) {
-        self.push(invocations);
+    fn submit(&self, invocation: Invocation) {
+        self.push(invocation);
+    }
+
+    fn submit_all(&self, invocations: &mut VecDeque<Invocation>) {
+        self.push_all(invocations);
     }
 }
 

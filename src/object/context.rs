@@ -132,11 +132,11 @@ mod tests {
     #[test]
     fn a_call_is_current_only_while_it_runs() {
         let call = CallContext {
-            correlation: CorrelationId([7; 16]),
+            correlation: CorrelationId::from_bytes([7; 16]),
             deadline: Instant::now(),
             caller: Arc::new(Caller::default()),
         };
-        call.enter(|| assert_eq!(CallContext::current().map(|c| c.correlation), Some(CorrelationId([7; 16]))));
+        call.enter(|| assert_eq!(CallContext::current().map(|c| c.correlation), Some(CorrelationId::from_bytes([7; 16]))));
         assert!(CallContext::current().is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! Objects in this process, as proxies see them: a proxy to one of them puts messages straight into its queue.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use crate::object::interface::Method;
@@ -18,8 +18,10 @@ pub trait LocalObject: Send + Sync {
     fn methods(&self) -> &'static [Method];
     /// Calls that its queue holds at most.
     fn capacity(&self) -> usize;
-    /// Puts calls into its queue, in their order; what it does not take, it answers.
-    fn submit(&self, invocations: &mut dyn Iterator<Item = Invocation>);
+    /// Puts a call into its queue; what it does not take, it answers.
+    fn submit(&self, invocation: Invocation);
+    /// Puts calls into its queue, in their order; what it does not take, it answers. Afterwards `invocations` is empty.
+    fn submit_all(&self, invocations: &mut VecDeque<Invocation>);
 }
 
 /// A daemon that runs in this process.

@@ -3,6 +3,7 @@
 //! One write per wake-up carries every frame that waits, one read brings as many as the socket has; then the objects and callers those
 //! are for get their turn before the next write. That is what makes many small calls cheap.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
@@ -42,7 +43,7 @@ pub(crate) struct Driver {
     input: BytesMut,
     room: Room,
     /// Calls of the peer for the object behind `arrived_for`, which it gets all at once.
-    arrived: Vec<Invocation>,
+    arrived: VecDeque<Invocation>,
     arrived_for: usize,
     /// On its way out, of which `sent` bytes are gone.
     output: Vec<u8>,
@@ -77,7 +78,7 @@ impl Driver {
             root,
             input,
             room: Room::default(),
-            arrived: Vec::new(),
+            arrived: VecDeque::new(),
             arrived_for: 0,
             output: Vec::new(),
             sent: 0,
@@ -227,7 +228,9 @@ impl Driver {
                 }
                 _ => {
                     state = None;
-                    if let Err(problem) = self.take(frame, now) {
+                    if frame.header.kind == MessageType::Invoke {
+                        self.invoke(frame, now);
+                    } else if let Err(problem) = self.take(frame) {
                         result = Err(problem);
                         break;
                     }
@@ -250,10 +253,9 @@ impl Driver {
         result
     }
 
-    /// One frame that is not a reply.
-    fn take(&mut self, frame: Frame, now: Instant) -> io::Result<()> {
+    /// One frame that is neither a call nor a reply.
+    fn take(&mut self, frame: Frame) -> io::Result<()> {
         match frame.header.kind {
-            MessageType::Invoke => self.invoke(frame, now),
             MessageType::Bind => self.bind(&frame),
             MessageType::Ping => self.ping(frame),
             MessageType::GoAway => {
@@ -331,6 +333,7 @@ impl Driver {
         });
     }
 
+    #[inline]
     fn invoke(&mut self, frame: Frame, now: Instant) {
         let Frame { header, annotations, payload } = frame;
         let oneway = header.flags.contains(Flags::ONEWAY);
@@ -360,7 +363,7 @@ impl Driver {
         let Some(export) = self.exports.at(handle) else {
             return refuse(reply(&self.root, 0), NotStarted::NoSuchObject { object: format!("handle {handle}") });
         };
-        let Some(name) = export.object.methods().get(method as usize).map(|method| method.name) else {
+        let Some(name) = export.methods.get(method as usize).map(|method| method.name) else {
             let object = export.object.label().to_string();
             let why = NotStarted::NoSuchMethod { object, method: format!("number {method}"), nearest: None };
             return refuse(reply(&export.lane, method), why);
@@ -378,13 +381,13 @@ impl Driver {
             self.deliver();
             self.arrived_for = handle;
         }
-        self.arrived.push(invocation);
+        self.arrived.push_back(invocation);
     }
 
     /// Hands the calls that have arrived to their object.
     fn deliver(&mut self) {
         if let Some(export) = self.exports.at(self.arrived_for) {
-            export.object.submit(&mut self.arrived.drain(..));
+            export.object.submit_all(&mut self.arrived);
         }
     }
 
@@ -408,7 +411,7 @@ impl Driver {
             }
         })?;
         let handle = self.exports.bind(&crate::wire::Target::Id(call.object.clone()), &self.shared)?;
-        let methods = self.exports.at(handle).map_or(&[][..], |export| export.object.methods());
+        let methods = self.exports.at(handle).map_or(&[][..], |export| export.methods);
         let method =
             methods.iter().position(|method| method.name == call.method).ok_or_else(|| NotStarted::NoSuchMethod {
                 object: call.object.clone(),

@@ -23,6 +23,9 @@ pub(crate) struct Exports {
 pub(crate) struct Export {
     pub(crate) object: Arc<dyn LocalObject>,
     pub(crate) lane: Arc<Lane>,
+    pub(crate) methods: &'static [Method],
+    /// Calls that this connection may have in its queue.
+    share: u32,
     /// Calls put into its queue, modulo 2^32.
     pushed: u32,
 }
@@ -55,7 +58,8 @@ impl Exports {
             });
         }
         let lane = Arc::new(Lane::new(Arc::clone(shared), Arc::clone(object.label()), object.methods()));
-        self.open.push(Export { object, lane, pushed: 0 });
+        let (methods, share) = (object.methods(), (object.capacity() / 2).max(1) as u32);
+        self.open.push(Export { object, lane, methods, share, pushed: 0 });
         Ok(self.open.len() - 1)
     }
 
@@ -75,7 +79,7 @@ impl Export {
         BindingTable {
             handle: handle as u32,
             object: self.object.id().to_string(),
-            methods: self.object.methods().iter().map(bound).collect(),
+            methods: self.methods.iter().map(bound).collect(),
         }
     }
 
@@ -84,8 +88,7 @@ impl Export {
     /// # Errors
     /// It holds half.
     pub(crate) fn admit(&mut self) -> Result<(), NotStarted> {
-        let waiting = self.pushed.wrapping_sub(self.lane.left()) as usize;
-        if waiting >= (self.object.capacity() / 2).max(1) {
+        if self.pushed.wrapping_sub(self.lane.left()) >= self.share {
             let what = format!("this connection's half of the mailbox of {}", self.object.label());
             return Err(NotStarted::Busy { what, retry_after_ms: 10 });
         }

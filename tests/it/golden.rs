@@ -102,7 +102,7 @@ struct Withdraw {
 
 /// Every kind of frame that Pyroxene peers send each other: name of the file, what it shows, bytes.
 fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
-    let correlation = CorrelationId(*b"correlation-id-0");
+    let correlation = CorrelationId::from_bytes(*b"correlation-id-0");
     let invoke = [&[0, 1][..], &postcard(&Withdraw { amount: 300 })].concat();
     let call = NamedCall { object: "bank.alice".into(), method: "withdraw".into(), args: args! { amount: 300 } };
     let busy = Failure::NotStarted(NotStarted::Busy { what: "the mailbox of bank.alice".into(), retry_after_ms: 10 });

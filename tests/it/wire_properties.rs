@@ -35,7 +35,7 @@ struct Parts {
 impl Parts {
     fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        let (flags, correlation) = (Flags::from_bits(self.flags), CorrelationId(self.correlation));
+        let (flags, correlation) = (Flags::from_bits(self.flags), CorrelationId::from_bytes(self.correlation));
         let mut writer =
             FrameWriter::begin(&mut out, self.kind, SerializerId(self.serializer), flags, self.seq, correlation);
         for (id, value) in &self.annotations {
@@ -51,7 +51,7 @@ impl Parts {
         assert_eq!(frame.header.serializer, SerializerId(self.serializer));
         assert!(frame.header.flags.contains(Flags::from_bits(self.flags)));
         assert_eq!(frame.header.seq, self.seq);
-        assert_eq!(frame.header.correlation, CorrelationId(self.correlation));
+        assert_eq!(frame.header.correlation, CorrelationId::from_bytes(self.correlation));
         let annotations: Vec<([u8; 4], Vec<u8>)> =
             frame.annotations.iter().map(|(id, value)| (id.0, value.to_vec())).collect();
         assert_eq!(annotations, self.annotations);

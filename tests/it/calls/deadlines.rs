@@ -148,7 +148,7 @@ struct Seen {
 fn seen() -> Seen {
     let call = CallContext::current().unwrap();
     let left = call.deadline.saturating_duration_since(Instant::now());
-    Seen { correlation: call.correlation.0, left_ms: left.as_millis() as u64 }
+    Seen { correlation: call.correlation.to_bytes(), left_ms: left.as_millis() as u64 }
 }
 
 struct Inner;
@@ -180,7 +180,7 @@ async fn a_nested_call_inherits_deadline_and_correlation() {
     let outer = OuterProxy::from(pair.host("outer", move || Outer { inner: inner.clone() }).await);
     let (first, second) = outer.look_through().timeout_ms(5_000).await.unwrap();
     assert_eq!(first.correlation, second.correlation);
-    assert_ne!(CorrelationId(first.correlation), CorrelationId::NONE);
+    assert_ne!(CorrelationId::from_bytes(first.correlation), CorrelationId::NONE);
     for left in [first.left_ms, second.left_ms] {
         assert!((4_800..=4_900).contains(&left), "{left} ms left");
     }
