@@ -33,11 +33,12 @@ impl<T: Hosted> Host<T> {
     }
 
     /// Runs a method.
-    pub fn call<M: RemoteMessage>(&mut self, invocation: Invocation, method: impl FnOnce(&mut T, M) -> M::Output) {
+    pub fn call<M: RemoteMessage>(&mut self, mut invocation: Invocation, method: impl FnOnce(&mut T, M) -> M::Output) {
         if let Some(state) = &mut self.state
-            && let Some((message, reply)) = invocation.open::<M>()
+            && let Some(message) = invocation.begin::<M>()
         {
-            reply.send(method(state, message));
+            let output = method(state, message);
+            invocation.end::<M>(output);
         }
     }
 

@@ -91,13 +91,14 @@ impl<A, M> OtherKind for Probe<A, M> {}
 
 impl Value {
     /// Runs the call, and sends the value.
-    pub fn run<A, M>(self, actor: &mut A, invocation: Invocation, ctx: &mut Context<A>)
+    pub fn run<A, M>(self, actor: &mut A, mut invocation: Invocation, ctx: &mut Context<A>)
     where
         A: ObjectActor + Handler<M, Result = M::Output>,
         M: RemoteMessage + Message,
     {
-        if let Some((message, reply)) = invocation.open::<M>() {
-            reply.send(actor.handle(message, ctx));
+        if let Some(message) = invocation.begin::<M>() {
+            let output = actor.handle(message, ctx);
+            invocation.end::<M>(output);
         }
     }
 }

@@ -72,29 +72,48 @@ impl Invocation {
         }
     }
 
-    /// The message, and where the outcome of its handler goes. From here on the call has run. Arguments that do not fit are answered
-    /// here, and the call never runs.
-    pub fn open<M: RemoteMessage>(self) -> Option<(M, ReplyTo<M>)> {
-        let Invocation { body, mut reply, .. } = self;
-        let message = match body {
+    /// The message. From here on the call has run. Arguments that do not fit are answered here, and the call never runs.
+    #[inline]
+    pub fn begin<M: RemoteMessage>(&mut self) -> Option<M> {
+        let reply = &mut self.reply;
+        let message = match &mut self.body {
             Body::Encoded(bytes) => {
-                codec::decode::<M>(reply.serializer(), &bytes, &reply.budget()).map_err(|e| e.to_string())
+                codec::decode::<M>(reply.serializer(), bytes, &reply.budget()).map_err(|e| e.to_string())
             }
-            Body::Arguments(args) => args.into_message::<M>(M::METHOD, &reply.budget()).map_err(|e| e.to_string()),
+            Body::Arguments(args) => {
+                std::mem::take(&mut **args).into_message::<M>(M::METHOD, &reply.budget()).map_err(|e| e.to_string())
+            }
             Body::Local => reply.message::<M>().ok_or_else(|| format!("{} was called with another message", M::METHOD)),
         };
         match message {
             Ok(message) => {
                 reply.begin();
-                Some((message, ReplyTo { reply, message: std::marker::PhantomData }))
+                Some(message)
             }
             Err(problem) => {
-                let (object, method) = reply.names();
-                let signature = (crate::object::interface::Method::of::<M>().signature)().to_string();
-                reply.fail(Failure::NotStarted(NotStarted::WrongArguments { object, method, problem, signature }));
+                self.misfit::<M>(problem);
                 None
             }
         }
+    }
+
+    /// Ends the call with what its handler returned.
+    #[inline]
+    pub fn end<M: RemoteMessage>(&mut self, output: M::Output) {
+        self.reply.send::<M>(output);
+    }
+
+    /// The same as [`begin`](Invocation::begin), for handlers that end later.
+    pub fn open<M: RemoteMessage>(mut self) -> Option<(M, ReplyTo<M>)> {
+        let message = self.begin::<M>()?;
+        Some((message, ReplyTo { reply: self.reply, message: std::marker::PhantomData }))
+    }
+
+    #[cold]
+    fn misfit<M: RemoteMessage>(&mut self, problem: String) {
+        let (object, method) = self.reply.names();
+        let signature = (crate::object::interface::Method::of::<M>().signature)().to_string();
+        self.reply.end(Failure::NotStarted(NotStarted::WrongArguments { object, method, problem, signature }));
     }
 
     /// Ends the call without running it.
@@ -121,7 +140,7 @@ pub struct ReplyTo<M: RemoteMessage> {
 
 impl<M: RemoteMessage> ReplyTo<M> {
     /// Ends the call with what the handler returned.
-    pub fn send(self, output: M::Output) {
+    pub fn send(mut self, output: M::Output) {
         self.reply.send::<M>(output);
     }
 

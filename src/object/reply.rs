@@ -187,7 +187,8 @@ impl Reply {
     }
 
     /// Ends the call with what the handler returned.
-    pub(crate) fn send<M: RemoteMessage>(mut self, output: M::Output) {
+    #[inline]
+    pub(crate) fn send<M: RemoteMessage>(&mut self, output: M::Output) {
         match self.to.take() {
             Some(To::Wire(wire)) => wire.send(M::outcome(output)),
             Some(To::Local(local)) if (local.as_ref() as &dyn std::any::Any).is::<LocalCaller<M>>() => {
@@ -217,7 +218,7 @@ impl Reply {
         self.end(failure);
     }
 
-    fn end(&mut self, failure: Failure) {
+    pub(crate) fn end(&mut self, failure: Failure) {
         match self.to.take() {
             Some(To::Wire(wire)) => wire.fail(&failure),
             Some(To::Local(local)) => local.fail(failure),
@@ -341,14 +342,18 @@ impl WireReply {
         });
     }
 
-    /// Writes a reply; what cannot be written becomes a fault that says so, which always can.
+    /// Writes a reply; what cannot be written, or panics when it is asked to write itself, becomes a fault that says so, which always can.
     fn write(self, mut frame: impl FnMut(&WireReply, &mut Vec<u8>) -> Result<(), String>) {
         self.sink.answer(self.size, &mut |out| {
-            if let Err(problem) = frame(&self, out) {
-                let fault = unwritable((self.sink.object(), self.method()), &problem);
-                let _ = self
-                    .frame(out, Flags::EXCEPTION, |out| fault.encode(self.serializer, out).map_err(|e| e.to_string()));
-            }
+            let start = out.len();
+            let fault = match panic::guard(|| frame(&self, out)) {
+                Ok(Ok(())) => return,
+                Ok(Err(problem)) => unwritable((self.sink.object(), self.method()), &problem),
+                Err(report) => outcome::panicked(report, self.sink.object(), self.method()),
+            };
+            out.truncate(start);
+            let _ =
+                self.frame(out, Flags::EXCEPTION, |out| fault.encode(self.serializer, out).map_err(|e| e.to_string()));
         });
     }
 

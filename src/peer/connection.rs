@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::codec::budget::Budget;
 use crate::object::context::Caller;
+use crate::object::panic;
 use crate::peer::in_flight::{Ending, InFlight};
 use crate::wire::{CorrelationId, GoAway};
 use crate::wire::{Flags, FrameWriter, Limits, MessageType, PeerLimits, SerializerId};
@@ -136,7 +137,7 @@ impl Connection {
         let Some(seq) = state.in_flight.insert(waker.clone(), deadline) else {
             return Err(StartError::Full { what: "the table of calls in flight on the connection" });
         };
-        if let Err(problem) = write(&mut state.out, seq) {
+        if let Err(problem) = append(&mut state.out, |out| write(out, seq)) {
             state.in_flight.remove(seq);
             return Err(StartError::Unwritable(problem));
         }
@@ -152,7 +153,7 @@ impl Connection {
     /// Why it was not sent.
     pub fn send(&self, write: impl FnOnce(&mut Vec<u8>, u16) -> Result<(), String>) -> Result<(), StartError> {
         let mut state = self.open()?;
-        write(&mut state.out, 0).map_err(StartError::Unwritable)?;
+        append(&mut state.out, |out| write(out, 0)).map_err(StartError::Unwritable)?;
         wake(state);
         Ok(())
     }
@@ -293,6 +294,16 @@ impl Shared {
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
     }
+}
+
+/// Appends a frame. A message that panics when it is asked to write itself leaves nothing of it behind.
+#[inline]
+fn append(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), String>) -> Result<(), String> {
+    let start = out.len();
+    panic::guard(|| write(out)).unwrap_or_else(|report| {
+        out.truncate(start);
+        Err(format!("the message panicked when it was written: {}", report.message))
+    })
 }
 
 /// Wakes the task when there is something for it to do and it sleeps.

@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod endings;
+mod explosive;
 mod names;
 mod shapes;
 mod ways;
