@@ -59,7 +59,7 @@ pub(crate) struct Exchange<R: Request> {
     request: Option<R>,
     pub(crate) asked_ms: Option<u32>,
     correlation: CorrelationId,
-    /// Known once it is under way.
+    /// Known once somebody had to know it: most calls leave it to their connection, which asks the clock once for many.
     deadline: Option<Instant>,
     time_ms: u32,
     /// What was left of its time when it was sent.
@@ -128,10 +128,8 @@ impl<R: Request> Exchange<R> {
                 }
                 State::Waiting { binding, seq } => {
                     let Route::Remote(connection, _) = &binding.route else { return Poll::Pending };
-                    let ending = match connection.poll(*seq, cx.waker()) {
-                        Some(ending) => ending,
-                        None => return Poll::Pending,
-                    };
+                    let Some((ending, deadline)) = connection.poll(*seq, cx.waker()) else { return Poll::Pending };
+                    self.deadline = self.deadline.or(deadline);
                     self.end(ending)
                 }
                 State::Local { outcome, timer } => {
@@ -158,30 +156,30 @@ impl<R: Request> Exchange<R> {
     }
 
     fn begin(&mut self) {
-        let now = Instant::now();
         self.number = self.link.number();
         let own = self.link.correlation(self.number);
-        (self.time_ms, self.correlation) = self.link.client.inherit(self.asked_ms, now, own);
-        self.deadline = Some(now + Duration::from_millis(self.time_ms.into()));
+        (self.time_ms, self.correlation) = self.link.client.inherit(self.asked_ms, own);
         self.left_ms = self.time_ms;
     }
 
-    fn terms(&self) -> Terms {
+    fn terms(&mut self) -> Terms {
         Terms { deadline: self.deadline(), correlation: self.correlation }
     }
 
-    fn deadline(&self) -> Instant {
-        self.deadline.unwrap_or_else(Instant::now)
+    /// When its time ends, which begins now if it has not yet.
+    fn deadline(&mut self) -> Instant {
+        let ms = self.time_ms;
+        *self.deadline.get_or_insert_with(|| Instant::now() + Duration::from_millis(ms.into()))
     }
 
     /// What is left of its time now, milliseconds.
-    fn left(&self) -> u32 {
+    fn left(&mut self) -> u32 {
         let left = self.deadline().saturating_duration_since(Instant::now()).as_millis();
         u32::try_from(left).unwrap_or(u32::MAX)
     }
 
     /// Stands in the queue from now on, and then looks for a binding; for no longer than the call has time.
-    fn bind(&self) -> BoxFuture<'static, Bound> {
+    fn bind(&mut self) -> BoxFuture<'static, Bound> {
         let (link, queued, deadline) = (Arc::clone(&self.link), self.link.queue(), self.deadline());
         Box::pin(async move {
             let mut turn = None;
@@ -221,7 +219,7 @@ impl<R: Request> Exchange<R> {
             }
             Route::Remote(connection, handle) => {
                 let limit = connection.max_message();
-                let started = connection.start(self.deadline(), cx.waker(), |out, seq| {
+                let started = connection.start(self.left_ms, cx.waker(), |out, seq| {
                     let flags = Flags::default();
                     self.write(request, choice, *handle, &binding.object, flags, seq, limit, out)
                 });

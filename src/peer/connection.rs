@@ -123,18 +123,18 @@ impl Connection {
         self.0.0.peer_limits.max_message
     }
 
-    /// Starts a call: `write` appends its frame. Returns the place to [`poll`](Connection::poll) for its end.
+    /// Starts a call that has so many milliseconds: `write` appends its frame. Returns the place to [`poll`](Connection::poll) for its end.
     ///
     /// # Errors
     /// Why it was not started.
     pub fn start(
         &self,
-        deadline: Instant,
+        ms: u32,
         waker: &Waker,
         write: impl FnOnce(&mut Vec<u8>, u16) -> Result<(), String>,
     ) -> Result<u16, StartError> {
         let mut state = self.open()?;
-        let Some(seq) = state.in_flight.insert(waker.clone(), deadline) else {
+        let Some(seq) = state.in_flight.insert(waker.clone(), ms) else {
             return Err(StartError::Full { what: "the table of calls in flight on the connection" });
         };
         if let Err(problem) = append(&mut state.out, |out| write(out, seq)) {
@@ -158,8 +158,8 @@ impl Connection {
         Ok(())
     }
 
-    /// How the call ended, if it has.
-    pub fn poll(&self, seq: u16, waker: &Waker) -> Option<Ending> {
+    /// How the call ended, if it has, and the deadline it had.
+    pub fn poll(&self, seq: u16, waker: &Waker) -> Option<(Ending, Option<Instant>)> {
         self.0.0.lock().in_flight.poll(seq, waker)
     }
 

@@ -149,6 +149,7 @@ impl Driver {
                     self.output = Vec::new();
                 }
                 let mut state = self.shared.lock();
+                state.in_flight.begin(Instant::now);
                 if state.out.is_empty() {
                     if state.released && state.in_flight.is_idle() {
                         return Err(io::Error::other("nobody uses it any more"));
@@ -175,6 +176,7 @@ impl Driver {
                 Poll::Pending => {
                     self.stalled_since.get_or_insert_with(Instant::now);
                     let mut state = self.shared.lock();
+                    state.in_flight.begin(Instant::now);
                     state.task = Some(cx.waker().clone());
                     return Ok(self.output.len() - self.sent + state.out.len());
                 }

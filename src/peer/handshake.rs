@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::Instant;
 
 use crate::codec::budget::Budget;
 use crate::codec::call::{NamedAccept, NamedConnect};
@@ -91,13 +90,12 @@ pub async fn connect(
 /// The daemon has no such object, or the connection has ended.
 pub async fn bind(connection: &Connection, target: &Target, timeout_ms: u32) -> Result<BindingTable, NotStarted> {
     let fail = |problem: String| NotStarted::Unreachable { uri: connection.peer().to_owned(), problem };
-    let deadline = Instant::now() + Duration::from_millis(timeout_ms.into());
     let mut place = None;
     let ending = std::future::poll_fn(|cx| {
         let seq = match place {
             Some(seq) => seq,
             None => {
-                let started = connection.start(deadline, cx.waker(), |out, seq| {
+                let started = connection.start(timeout_ms, cx.waker(), |out, seq| {
                     let frame = begin(out, MessageType::Bind, SerializerId::POSTCARD, seq);
                     match (Bind { target: target.clone() }).encode(out) {
                         Ok(()) => frame.finish(out, connection.max_message()).map_err(|e| e.to_string()),
@@ -114,7 +112,7 @@ pub async fn bind(connection: &Connection, target: &Target, timeout_ms: u32) -> 
             }
         };
         match connection.poll(seq, cx.waker()) {
-            Some(ending) => Poll::Ready(Ok(ending)),
+            Some((ending, _)) => Poll::Ready(Ok(ending)),
             None => Poll::Pending,
         }
     })

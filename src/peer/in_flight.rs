@@ -1,6 +1,7 @@
 //! The calls that wait for a reply: a plain table, no IO, time handed in.
 
 use std::task::Waker;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -16,6 +17,8 @@ pub struct InFlight {
     slots: Vec<Slot>,
     free: Vec<u16>,
     capacity: u16,
+    /// Calls whose time has not begun.
+    new: Vec<u16>,
     /// No call that waits has an earlier deadline; it may be earlier than all of them.
     earliest: Option<Instant>,
 }
@@ -23,8 +26,10 @@ pub struct InFlight {
 #[derive(Debug)]
 enum Slot {
     Free,
-    Waiting { waker: Waker, deadline: Instant, end: u64 },
-    Ready(Ending),
+    /// Until `deadline`, which it has from the moment its time begins.
+    Waiting { waker: Waker, ms: u32, deadline: Option<Instant>, end: u64 },
+    /// With the deadline it had.
+    Ready(Ending, Option<Instant>),
     Abandoned,
 }
 
@@ -62,7 +67,7 @@ pub enum Ending {
 impl InFlight {
     /// A table for at most `capacity` calls.
     pub fn new(capacity: u16) -> InFlight {
-        InFlight { slots: Vec::new(), free: Vec::new(), capacity, earliest: None }
+        InFlight { slots: Vec::new(), free: Vec::new(), capacity, new: Vec::new(), earliest: None }
     }
 
     /// The peer takes fewer, or more, calls at a time.
@@ -70,9 +75,9 @@ impl InFlight {
         self.capacity = capacity;
     }
 
-    /// A place for a call; `None` when too many wait.
-    pub fn insert(&mut self, waker: Waker, deadline: Instant) -> Option<u16> {
-        let slot = Slot::Waiting { waker, deadline, end: 0 };
+    /// A place for a call that has so many milliseconds; `None` when too many wait.
+    pub fn insert(&mut self, waker: Waker, ms: u32) -> Option<u16> {
+        let slot = Slot::Waiting { waker, ms, deadline: None, end: 0 };
         let seq = match self.free.pop() {
             Some(seq) => {
                 self.slots[usize::from(seq)] = slot;
@@ -84,10 +89,25 @@ impl InFlight {
             }
             None => return None,
         };
-        if self.earliest.is_none_or(|earliest| deadline < earliest) {
-            self.earliest = Some(deadline);
-        }
+        self.new.push(seq);
         Some(seq)
+    }
+
+    /// The time of new calls begins. That is asked for once for all calls that leave together: a clock is dear.
+    pub fn begin(&mut self, now: impl FnOnce() -> Instant) {
+        if self.new.is_empty() {
+            return;
+        }
+        let now = now();
+        for seq in self.new.drain(..) {
+            if let Slot::Waiting { ms, deadline: deadline @ None, .. } = &mut self.slots[usize::from(seq)] {
+                let end = now + Duration::from_millis((*ms).into());
+                *deadline = Some(end);
+                if self.earliest.is_none_or(|earliest| end < earliest) {
+                    self.earliest = Some(end);
+                }
+            }
+        }
     }
 
     /// The call's bytes end at `end` in the stream of all bytes sent.
@@ -113,8 +133,8 @@ impl InFlight {
         let seq = frame.header.seq;
         match self.slots.get_mut(usize::from(seq)) {
             Some(slot @ Slot::Waiting { .. }) => {
-                let before = std::mem::replace(slot, Slot::Ready(Ending::Reply(frame.into())));
-                let Slot::Waiting { waker, .. } = before else { return Ok(None) };
+                let Slot::Waiting { waker, deadline, .. } = std::mem::replace(slot, Slot::Free) else { return Ok(None) };
+                *slot = Slot::Ready(Ending::Reply(frame.into()), deadline);
                 Ok(Some(waker))
             }
             Some(slot @ Slot::Abandoned) => {
@@ -122,17 +142,17 @@ impl InFlight {
                 self.free.push(seq);
                 Ok(None)
             }
-            Some(Slot::Ready(Ending::OutOfTime)) => {
+            Some(Slot::Ready(ending @ Ending::OutOfTime, _)) => {
                 // The caller has not seen yet that its time is over; now it need not.
-                self.slots[usize::from(seq)] = Slot::Ready(Ending::Reply(frame.into()));
+                *ending = Ending::Reply(frame.into());
                 Ok(None)
             }
             _ => Err(frame),
         }
     }
 
-    /// How the call ended, or nothing yet: then `waker` is woken when it does.
-    pub fn poll(&mut self, seq: u16, waker: &Waker) -> Option<Ending> {
+    /// How the call ended, and the deadline it had if its time had begun; or nothing yet: then `waker` is woken when it does.
+    pub fn poll(&mut self, seq: u16, waker: &Waker) -> Option<(Ending, Option<Instant>)> {
         let slot = self.slots.get_mut(usize::from(seq))?;
         match slot {
             Slot::Waiting { waker: old, .. } => {
@@ -141,14 +161,14 @@ impl InFlight {
                 }
                 None
             }
-            Slot::Ready(_) => {
-                let Slot::Ready(ending) = std::mem::replace(slot, Slot::Free) else { return None };
+            Slot::Ready(..) => {
+                let Slot::Ready(ending, deadline) = std::mem::replace(slot, Slot::Free) else { return None };
                 if matches!(ending, Ending::OutOfTime) {
                     *slot = Slot::Abandoned;
                 } else {
                     self.free.push(seq);
                 }
-                Some(ending)
+                Some((ending, deadline))
             }
             Slot::Free | Slot::Abandoned => None,
         }
@@ -158,8 +178,8 @@ impl InFlight {
     pub fn abandon(&mut self, seq: u16) {
         let Some(slot) = self.slots.get_mut(usize::from(seq)) else { return };
         match slot {
-            Slot::Waiting { .. } | Slot::Ready(Ending::OutOfTime) => *slot = Slot::Abandoned,
-            Slot::Ready(_) => self.remove(seq),
+            Slot::Waiting { .. } | Slot::Ready(Ending::OutOfTime, _) => *slot = Slot::Abandoned,
+            Slot::Ready(..) => self.remove(seq),
             Slot::Free | Slot::Abandoned => {}
         }
     }
@@ -177,9 +197,10 @@ impl InFlight {
         }
         let mut earliest = None;
         for slot in &mut self.slots {
-            let Slot::Waiting { deadline, .. } = slot else { continue };
+            let Slot::Waiting { deadline: Some(deadline), .. } = slot else { continue };
             if *deadline <= now {
-                if let Slot::Waiting { waker, .. } = std::mem::replace(slot, Slot::Ready(Ending::OutOfTime)) {
+                let ended = Slot::Ready(Ending::OutOfTime, Some(*deadline));
+                if let Slot::Waiting { waker, .. } = std::mem::replace(slot, ended) {
                     wakers.push(waker);
                 }
             } else if earliest.is_none_or(|earliest| *deadline < earliest) {
@@ -195,15 +216,15 @@ impl InFlight {
         let mut lost = Vec::new();
         for slot in &mut self.slots {
             match slot {
-                Slot::Waiting { end, .. } => {
+                Slot::Waiting { end, deadline, .. } => {
                     let end = *end;
-                    let ending = Slot::Ready(Ending::Lost { written: end <= written });
+                    let ending = Slot::Ready(Ending::Lost { written: end <= written }, *deadline);
                     if let Slot::Waiting { waker, .. } = std::mem::replace(slot, ending) {
                         lost.push((end, waker));
                     }
                 }
                 Slot::Abandoned => *slot = Slot::Free,
-                Slot::Free | Slot::Ready(_) => {}
+                Slot::Free | Slot::Ready(..) => {}
             }
         }
         lost.sort_by_key(|(end, _)| *end);
@@ -219,8 +240,6 @@ impl InFlight {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use bytes::BytesMut;
 
     use super::*;
@@ -240,18 +259,16 @@ mod tests {
         Frame::decode(&mut BytesMut::from(&out[..]), 1024).unwrap().unwrap()
     }
 
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(30)
-    }
+    const SOON: u32 = 30_000;
 
     #[test]
     fn a_late_reply_never_reaches_another_call() {
         let mut table = InFlight::new(1);
-        let first = table.insert(Waker::noop().clone(), soon()).unwrap();
+        let first = table.insert(Waker::noop().clone(), SOON).unwrap();
         table.abandon(first);
-        assert_eq!(table.insert(Waker::noop().clone(), soon()), None, "its place is not given away");
+        assert_eq!(table.insert(Waker::noop().clone(), SOON), None, "its place is not given away");
         assert!(table.complete(reply(first)).unwrap().is_none());
-        let second = table.insert(Waker::noop().clone(), soon()).unwrap();
+        let second = table.insert(Waker::noop().clone(), SOON).unwrap();
         assert!(table.poll(second, Waker::noop()).is_none());
     }
 
@@ -259,7 +276,7 @@ mod tests {
     fn a_reply_nobody_asked_for_is_told_apart() {
         let mut table = InFlight::new(4);
         assert!(table.complete(reply(3)).is_err());
-        let seq = table.insert(Waker::noop().clone(), soon()).unwrap();
+        let seq = table.insert(Waker::noop().clone(), SOON).unwrap();
         assert!(table.complete(reply(seq)).unwrap().is_some());
         assert!(table.complete(reply(seq)).is_err(), "answered twice");
     }
@@ -268,12 +285,14 @@ mod tests {
     fn only_those_whose_time_is_over_expire() {
         let now = Instant::now();
         let mut table = InFlight::new(4);
-        let short = table.insert(Waker::noop().clone(), now + Duration::from_millis(5)).unwrap();
-        let long = table.insert(Waker::noop().clone(), now + Duration::from_secs(5)).unwrap();
+        let short = table.insert(Waker::noop().clone(), 5).unwrap();
+        let long = table.insert(Waker::noop().clone(), 5_000).unwrap();
+        assert_eq!(table.next_expiry(), None, "their time has not begun");
+        table.begin(|| now);
         let mut wakers = Vec::new();
         table.expire(now + Duration::from_millis(5), &mut wakers);
         assert_eq!(wakers.len(), 1);
-        assert!(matches!(table.poll(short, Waker::noop()), Some(Ending::OutOfTime)));
+        assert!(matches!(table.poll(short, Waker::noop()), Some((Ending::OutOfTime, _))));
         assert!(table.poll(long, Waker::noop()).is_none());
         assert_eq!(table.next_expiry(), Some(now + Duration::from_secs(5)));
     }
@@ -282,13 +301,13 @@ mod tests {
     fn a_lost_connection_tells_what_was_written() {
         let mut table = InFlight::new(4);
         let (first, second) = (
-            table.insert(Waker::noop().clone(), soon()).unwrap(),
-            table.insert(Waker::noop().clone(), soon()).unwrap(),
+            table.insert(Waker::noop().clone(), SOON).unwrap(),
+            table.insert(Waker::noop().clone(), SOON).unwrap(),
         );
         table.written_until(first, 100);
         table.written_until(second, 200);
         table.lose_all(150, &mut Vec::new());
-        assert!(matches!(table.poll(first, Waker::noop()), Some(Ending::Lost { written: true })));
-        assert!(matches!(table.poll(second, Waker::noop()), Some(Ending::Lost { written: false })));
+        assert!(matches!(table.poll(first, Waker::noop()), Some((Ending::Lost { written: true }, _))));
+        assert!(matches!(table.poll(second, Waker::noop()), Some((Ending::Lost { written: false }, _))));
     }
 }
