@@ -97,7 +97,7 @@ fn object(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> TokenS
         let span = place(message);
         let private = located(&private, span);
         quote_spanned! {span=>
-            #index => (&&&&#private::respond::Probe::<Self, #message>::new())
+            #index => (&&&&&#private::respond::Probe::<Self, #message>::new())
                 .kind()
                 .run::<Self, #message>(self, invocation, ctx),
         }
@@ -120,7 +120,9 @@ fn object(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> TokenS
                 ctx: &mut #private::actix::Context<Self>,
             ) {
                 #[allow(unused_imports)]
-                use #private::respond::{ActorAsyncKind as _, AsyncKind as _, OtherKind as _, ValueKind as _};
+                use #private::respond::{
+                    ActorAsyncKind as _, AsyncKind as _, OtherKind as _, ValueKind as _, WrappedKind as _,
+                };
                 match invocation.method() {
                     #(#arms)*
                     _ => invocation.refuse_unlisted::<Self>(),

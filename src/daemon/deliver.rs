@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use actix::{ActorContext, ActorState, AsyncContext, Context, Message};
-use tokio::time::Instant;
 
 use crate::daemon::entry::{Entry, Loss};
 use crate::daemon::remote_object::ObjectActor;
+use crate::daemon::turn_clock::TurnClock;
 use crate::object::context::CallScope;
 use crate::object::invocation::Invocation;
 use crate::object::panic;
@@ -51,9 +51,10 @@ impl Deliver {
 /// Runs the calls of one turn until they are done, the actor is lost, or a call has the actor to itself.
 fn run_turn<A: ObjectActor>(turn: &mut VecDeque<Invocation>, actor: &mut A, ctx: &mut Context<A>) -> Result<(), Loss> {
     let scope = CallScope::begin();
+    let mut clock = TurnClock::new();
     while let Some(invocation) = turn.pop_front() {
         // The time is asked for each call: the one before it may have taken its own.
-        if let Some(why) = invocation.unwanted(Instant::now()) {
+        if let Some(why) = invocation.unwanted(|deadline| clock.is_past(deadline)) {
             invocation.refuse(why);
             continue;
         }

@@ -21,5 +21,6 @@ pub mod restart;
 pub mod shared;
 pub mod spawn;
 mod supervisor;
+mod turn_clock;
 
 pub use error::{BindError, SpawnError};

@@ -1,7 +1,7 @@
 //! From a call to its handler, and from what that returned to the reply, for every reply kind of actix.
 //!
 //! A plain value or `Result` is written at once, without a task or a channel. The kind is chosen where the macro knows the concrete types:
-//! `(&&&&Probe::<A, M>::new()).kind()` finds the most special of the four traits below, because method lookup prefers fewer dereferences.
+//! `(&&&&&Probe::<A, M>::new()).kind()` finds the most special of the five traits below, because method lookup prefers fewer dereferences.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -10,7 +10,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use actix::dev::MessageResponse;
 use actix::fut::{ActorFuture, ActorFutureExt};
-use actix::{Actor, AsyncContext, Context, Handler, Message};
+use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult};
 
 use crate::daemon::deliver::Current;
 use crate::daemon::remote_object::ObjectActor;
@@ -43,6 +43,8 @@ impl<A, M> Probe<A, M> {
 
 /// The handler returns the message's result itself.
 pub struct Value;
+/// The handler returns it wrapped ([`actix::MessageResult`]).
+pub struct Wrapped;
 /// The handler returns a boxed future of it ([`actix::ResponseFuture`]).
 pub struct Async;
 /// The handler returns a boxed actor future of it ([`actix::ResponseActFuture`]).
@@ -60,7 +62,16 @@ pub trait ValueKind {
         Value
     }
 }
-impl<A: Handler<M, Result = M::Output>, M: RemoteMessage + Message> ValueKind for &&&Probe<A, M> {}
+impl<A: Handler<M, Result = M::Output>, M: RemoteMessage + Message> ValueKind for &&&&Probe<A, M> {}
+
+/// Chooses [`Wrapped`].
+pub trait WrappedKind {
+    /// The kind.
+    fn kind(&self) -> Wrapped {
+        Wrapped
+    }
+}
+impl<A: Handler<M, Result = MessageResult<M>>, M: RemoteMessage + Message> WrappedKind for &&&Probe<A, M> {}
 
 /// Chooses [`Async`].
 pub trait AsyncKind {
@@ -98,6 +109,20 @@ impl Value {
     {
         if let Some(message) = invocation.begin::<M>() {
             let output = actor.handle(message, ctx);
+            invocation.end::<M>(output);
+        }
+    }
+}
+
+impl Wrapped {
+    /// Runs the call, and sends the value.
+    pub fn run<A, M>(self, actor: &mut A, mut invocation: Invocation, ctx: &mut Context<A>)
+    where
+        A: ObjectActor + Handler<M, Result = MessageResult<M>>,
+        M: RemoteMessage + Message<Result = <M as RemoteMessage>::Output>,
+    {
+        if let Some(message) = invocation.begin::<M>() {
+            let output = actor.handle(message, ctx).0;
             invocation.end::<M>(output);
         }
     }
@@ -215,7 +240,7 @@ impl<A: Actor, F: ActorFuture<A> + Unpin> ActorFuture<A> for Guarded<F> {
 
 #[cfg(all(test, feature = "macros"))]
 mod tests {
-    use actix::{AtomicResponse, MessageResult, ResponseActFuture, ResponseFuture};
+    use actix::{AtomicResponse, ResponseActFuture, ResponseFuture};
 
     use super::*;
     use crate::object::message::Never;
@@ -252,10 +277,10 @@ mod tests {
     #[test]
     #[expect(clippy::needless_borrow, reason = "the borrows are what chooses")]
     fn the_most_special_kind_is_chosen() {
-        let _: Value = (&&&&Probe::<Account, Ask<0>>::new()).kind();
-        let _: Async = (&&&&Probe::<Account, Ask<1>>::new()).kind();
-        let _: ActorAsync = (&&&&Probe::<Account, Ask<2>>::new()).kind();
-        let _: Other = (&&&&Probe::<Account, Ask<3>>::new()).kind();
-        let _: Other = (&&&&Probe::<Account, Ask<4>>::new()).kind();
+        let _: Value = (&&&&&Probe::<Account, Ask<0>>::new()).kind();
+        let _: Async = (&&&&&Probe::<Account, Ask<1>>::new()).kind();
+        let _: ActorAsync = (&&&&&Probe::<Account, Ask<2>>::new()).kind();
+        let _: Other = (&&&&&Probe::<Account, Ask<3>>::new()).kind();
+        let _: Wrapped = (&&&&&Probe::<Account, Ask<4>>::new()).kind();
     }
 }

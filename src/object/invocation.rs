@@ -61,11 +61,11 @@ impl Invocation {
 
     /// It leaves the object's queue: why it need not be run any more, if so.
     #[inline]
-    pub(crate) fn unwanted(&self, now: Instant) -> Option<NotStarted> {
+    pub(crate) fn unwanted(&self, is_past: impl FnOnce(Instant) -> bool) -> Option<NotStarted> {
         self.reply.dequeued();
         if self.reply.is_abandoned() {
             Some(NotStarted::Cancelled)
-        } else if self.deadline <= now {
+        } else if is_past(self.deadline) {
             Some(NotStarted::OutOfTime { method: self.reply.names().1 })
         } else {
             None

@@ -1,7 +1,6 @@
 //! `pyroxene bench`: how many calls a second, and how long each takes.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -55,7 +54,17 @@ struct Figures {
     size: usize,
 }
 
-/// What the callers share; they all run on this thread.
+/// The tally, for all callers.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Tally>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Tally> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What came of the calls so far.
 struct Tally {
     latencies: Histogram<u64>,
     errors: u64,
@@ -74,23 +83,24 @@ impl Bench {
             Histogram::new_with_bounds(1, LONGEST, 3).map_err(|problem| Failure::new(problem.to_string()))?;
         let start = Instant::now() + time.mul_f64(WARM_UP.0).min(WARM_UP.1);
         let tally = Tally { latencies, errors: 0, last_error: None, start, stop: start + time };
-        let tally = Rc::new(RefCell::new(tally));
+        let tally = Shared(Arc::new(Mutex::new(tally)));
         let payload = Bytes::from(vec![0x5a; self.size]);
         let callers: Vec<_> = proxies
             .iter()
             .flat_map(|proxy| (0..self.in_flight).map(move |_| proxy))
-            .map(|proxy| actix::spawn(call(proxy.clone(), payload.clone(), Rc::clone(&tally))))
+            // On the runtime itself, where their connections are: those of a `LocalSet` would be polled in parts.
+            .map(|proxy| tokio::spawn(call(proxy.clone(), payload.clone(), tally.clone())))
             .collect();
         tokio::select! {
             biased;
             // What has been measured until then is told.
-            _ = tokio::signal::ctrl_c() => tally.borrow_mut().stop = Instant::now(),
+            _ = tokio::signal::ctrl_c() => tally.lock().stop = Instant::now(),
             () = show(app, &tally, time) => {}
         }
         // What is still under way would not be counted.
         callers.iter().for_each(|caller| caller.abort());
-        let figures = self.figures(&tally.borrow());
-        match (figures.calls, tally.borrow_mut().last_error.take()) {
+        let figures = self.figures(&tally.lock());
+        match (figures.calls, tally.lock().last_error.take()) {
             (0, Some(failure)) => return Err(failure.during("no call succeeded")),
             (0, None) => return Err(Failure::new("no call ended in time; give it more --seconds")),
             _ => print(app, &figures),
@@ -136,13 +146,13 @@ impl Bench {
 }
 
 /// One call after the other, until the time is over.
-async fn call(proxy: Proxy<EchoObject>, payload: Bytes, tally: Rc<RefCell<Tally>>) {
+async fn call(proxy: Proxy<EchoObject>, payload: Bytes, tally: Shared) {
     let mut began = Instant::now();
     loop {
         let outcome = proxy.send(EchoBytes { bytes: payload.clone() }).await;
         let ended = Instant::now();
         let pause = {
-            let mut tally = tally.borrow_mut();
+            let mut tally = tally.lock();
             if ended >= tally.stop {
                 return;
             }
@@ -183,9 +193,9 @@ impl Tally {
 }
 
 /// Waits until the time is over, and shows a person how it goes.
-async fn show(app: &App, tally: &Rc<RefCell<Tally>>, time: Duration) {
+async fn show(app: &App, tally: &Shared, time: Duration) {
     let (start, stop) = {
-        let tally = tally.borrow();
+        let tally = tally.lock();
         (tally.start, tally.stop)
     };
     if !app.screen.shows_progress() {
@@ -199,7 +209,7 @@ async fn show(app: &App, tally: &Rc<RefCell<Tally>>, time: Duration) {
         tokio::time::sleep(Duration::from_millis(100).min(stop.saturating_duration_since(Instant::now()))).await;
         let elapsed = Instant::now().saturating_duration_since(start);
         bar.set_position(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
-        let calls = tally.borrow().latencies.len() as f64;
+        let calls = tally.lock().latencies.len() as f64;
         if !elapsed.is_zero() {
             bar.set_message(format!("{:.0} calls/s", calls / elapsed.as_secs_f64()));
         }
