@@ -30,7 +30,7 @@ use crate::wire::SerializerId;
 ///
 /// Dropping it gives the call up: one that waits in its object's queue in this process is not run.
 #[must_use = "a call is made when it is awaited; a oneway by `do_send`"]
-pub struct Call<M: RemoteMessage>(Exchange<Typed<M>>);
+pub struct Call<M: RemoteMessage>(pub(crate) Exchange<Typed<M>>);
 
 impl<M: RemoteMessage> Call<M> {
     pub(crate) fn new(link: Arc<Link>, index: usize, message: M) -> Call<M> {
@@ -60,7 +60,7 @@ impl<M: RemoteMessage> Future for Call<M> {
 impl<M: RemoteMessage> Unpin for Call<M> {}
 
 /// The message, and its method's place in the proxy's interface.
-struct Typed<M> {
+pub(crate) struct Typed<M> {
     message: M,
     index: usize,
 }

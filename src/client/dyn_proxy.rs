@@ -80,7 +80,7 @@ impl std::fmt::Debug for DynProxy {
 
 /// A call by name that is made when it is awaited.
 #[must_use = "a call is made when it is awaited; a oneway by `do_call`"]
-pub struct DynCall(Exchange<Named>);
+pub struct DynCall(pub(crate) Exchange<Named>);
 
 impl DynCall {
     /// The time the call has, milliseconds; it travels with the call.
@@ -98,7 +98,7 @@ impl Future for DynCall {
     }
 }
 
-struct Named {
+pub(crate) struct Named {
     method: String,
     args: Args,
 }
@@ -159,7 +159,7 @@ impl Named {
 }
 
 /// The outcome of a call by name in this process.
-struct LocalDynCall(oneshot::Receiver<Result<Value, Failure>>);
+pub(crate) struct LocalDynCall(oneshot::Receiver<Result<Value, Failure>>);
 
 impl Future for LocalDynCall {
     type Output = Option<Result<Value, CallError>>;

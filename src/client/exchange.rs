@@ -11,6 +11,7 @@ use tokio::time::{Instant, Sleep};
 use crate::client::binding::{Binding, Choice, Route};
 use crate::client::error::CallError;
 use crate::client::link::{Link, Turn};
+use crate::client::runtime;
 use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
 use crate::object::local::LocalObject;
@@ -54,7 +55,7 @@ const ATTEMPTS: u32 = 3;
 
 /// One call under way.
 pub(crate) struct Exchange<R: Request> {
-    link: Arc<Link>,
+    pub(crate) link: Arc<Link>,
     /// Kept until the end, since what surely did not run may be sent again.
     request: Option<R>,
     pub(crate) asked: Option<Duration>,
@@ -349,7 +350,7 @@ impl<R: Request> Exchange<R> {
             return;
         }
         let bind = self.bind();
-        tokio::spawn(async move {
+        runtime::spawn(async move {
             let (bound, turn) = bind.await;
             self.left = self.deadline().saturating_duration_since(Instant::now());
             let sent = match bound {
