@@ -17,7 +17,7 @@ use crate::codec::args::Args;
 use crate::codec::budget::Budget;
 use crate::codec::call::NamedCall;
 use crate::codec::fault::Fault;
-use crate::object::interface::Method;
+use crate::object::interface::{Method, signature_of};
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalObject;
 use crate::object::message::{RemoteError, RemoteMessage};
@@ -95,6 +95,11 @@ impl<M: RemoteMessage> Request for Typed<M> {
             let call = NamedCall { object: object.to_owned(), method: M::METHOD.to_owned(), args };
             call.encode(SerializerId::MESSAGE_PACK, out).map_err(|e| e.to_string())
         }
+    }
+
+    fn other_signature(&self, binding: &Binding) -> Option<String> {
+        let same = self.choose(binding).map_or(true, |choice| choice.same);
+        (!same).then(|| signature_of::<M>().to_string())
     }
 
     fn read(answer: &Answer, budget: &Budget) -> Result<M::Reply, String> {

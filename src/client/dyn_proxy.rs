@@ -125,6 +125,10 @@ impl Request for Named {
         call.encode(SerializerId::MESSAGE_PACK, out).map_err(|e| e.to_string())
     }
 
+    fn other_signature(&self, _: &Binding) -> Option<String> {
+        None
+    }
+
     fn read(answer: &Answer, budget: &Budget) -> Result<Value, String> {
         codec::decode(answer.serializer, &answer.payload, budget).map_err(|e| e.to_string())
     }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use crate::codec;
 use crate::codec::args::Args;
 use crate::object::context::CallScope;
-use crate::object::interface::Interface;
+use crate::object::interface::{Interface, signature_of};
 use crate::object::message::RemoteMessage;
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{DynCaller, LocalCaller, Reply};
@@ -89,8 +89,14 @@ impl Invocation {
             }
             Err(problem) => {
                 let (object, method) = reply.names();
-                let signature = (crate::object::interface::Method::of::<M>().signature)().to_string();
-                reply.fail(Failure::NotStarted(NotStarted::WrongArguments { object, method, problem, signature }));
+                let signature = signature_of::<M>().to_string();
+                reply.fail(Failure::NotStarted(NotStarted::WrongArguments {
+                    object,
+                    method,
+                    problem,
+                    signature,
+                    caller: None,
+                }));
                 None
             }
         }

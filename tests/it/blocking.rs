@@ -151,8 +151,10 @@ fn a_call_that_is_out_of_time_ends() {
     let server = Server::start();
     let worker = server.worker();
     let late = worker.hold(1).timeout_ms(1).wait().unwrap_err();
-    let said =
-        matches!(late, CallError::Unknown(Unknown::OutOfTime { .. }) | CallError::NotStarted(NotStarted::OutOfTime { .. }));
+    let said = matches!(
+        late,
+        CallError::Unknown(Unknown::OutOfTime { .. }) | CallError::NotStarted(NotStarted::OutOfTime { .. })
+    );
     assert!(said, "{late:?}");
     server.gate.open(1);
     assert_eq!(worker.run(2).wait(), Ok(2));

@@ -4,4 +4,5 @@ mod deadlines;
 mod endings;
 mod names;
 mod shapes;
+mod versions;
 mod ways;
