@@ -12,11 +12,11 @@ use crate::client::binding::{Binding, Choice};
 use crate::client::error::CallError;
 use crate::client::exchange::{Exchange, Request, Terms};
 use crate::client::link::Link;
-use crate::codec;
 use crate::codec::args::Args;
 use crate::codec::budget::Budget;
 use crate::codec::call::NamedCall;
 use crate::codec::fault::Fault;
+use crate::codec::{self, Value};
 use crate::object::interface::{Method, signature_of};
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalObject;
@@ -103,7 +103,13 @@ impl<M: RemoteMessage> Request for Typed<M> {
     }
 
     fn read(answer: &Answer, budget: &Budget) -> Result<M::Reply, String> {
-        codec::decode(answer.serializer, &answer.payload, budget).map_err(|e| e.to_string())
+        codec::decode(answer.serializer, &answer.payload, budget).map_err(|problem| match answer.serializer {
+            SerializerId::POSTCARD => problem.to_string(),
+            // What has names is read once more as a value, which tells the one that does not fit.
+            id => codec::decode::<Value>(id, &answer.payload, budget)
+                .and_then(|value| value.to::<M::Reply>(budget))
+                .map_or_else(|told| told.to_string(), |_| problem.to_string()),
+        })
     }
 
     fn raised(fault: &Fault, budget: &Budget) -> Option<M::Error> {

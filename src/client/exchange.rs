@@ -306,9 +306,7 @@ impl<R: Request> Exchange<R> {
             }
             Ending::Reply(answer) => Some(R::read(&answer, &budget).map_err(|mut problem| {
                 if let Some(signature) = self.other_signature(&binding) {
-                    problem.push_str(&format!(
-                        "; the object has another signature than the caller, which has {signature}"
-                    ));
+                    problem.push_str(&format!("; the object has another signature, the caller has {signature}"));
                 }
                 CallError::Failed(self.unreadable(&problem))
             })),

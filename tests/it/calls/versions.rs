@@ -194,7 +194,7 @@ async fn a_message_that_does_not_fit_is_refused_with_its_field_and_both_signatur
     let pair = Pair::memory().await;
     assert_eq!(
         refusal(&pair, AskByNumber { item: 7 }).await,
-        "did not run: ask() argument \"item\": expected a string, found the number 7; \
+        "did not run: ask() argument \"item\": expected a string, found 7; \
          the object expects ask(item: text) -> bool, the caller has ask(item: u64) -> bool"
     );
 }
@@ -215,7 +215,7 @@ async fn a_field_inside_an_argument_is_named_by_its_path() {
     let order = Vague { item: "tea".into(), count: "a few".into() };
     assert_eq!(
         refusal(&pair, PlaceVaguely { order }).await,
-        "did not run: place() argument \"order.count\": expected u32, found the text \"a few\"; \
+        "did not run: place() argument \"order.count\": expected u32, found text \"a few\"; \
          the object expects place(order: Order { item: text, count: u32 }) -> Receipt { text: text } raises SoldOut { item: text }, \
          the caller has place(order: Vague { item: text, count: text }) -> Receipt { text: text }"
     );
@@ -247,7 +247,19 @@ struct PlaceForSlip {
     order: older::Order,
 }
 
-/// A change of the error that does not fit, and one that is another error altogether.
+/// One where a field is of another type.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Numbered {
+    text: u64,
+}
+
+#[derive(Serialize, Deserialize, RemoteMessage)]
+#[remote(returns = "Numbered", name = "place")]
+struct PlaceForNumber {
+    order: older::Order,
+}
+
+/// Another error altogether, and one with a field that the older one lacks.
 #[derive(Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
 #[error("{item} is gone")]
 struct Gone {
@@ -277,9 +289,12 @@ async fn a_reply_that_does_not_fit_has_run_and_says_which_field() {
     assert!(error.may_have_run());
     let CallError::Failed(fault) = &error else { panic!("{error:?}") };
     assert_eq!(fault.class, "Pyroxene.UnreadableReply");
-    for says in ["place ran", "`price`", "the caller has place(order: Order", "-> Slip { text: text, price: u64 }"] {
+    let says = "the object has another signature, the caller has place(order: Order { item: text, count: u32 }) -> Slip { text: text, price: u64 }";
+    for says in ["place ran, but its reply cannot be read here: ", "the field \"price\" is missing", says] {
         assert!(fault.message.contains(says), "{says}: {}", fault.message);
     }
+    let error = shop.send(PlaceForNumber { order: older_order("tea") }).await.unwrap_err().to_string();
+    assert!(error.contains("text: expected u64, found text \"2 tea\""), "{error}");
 }
 
 #[actix::test]
