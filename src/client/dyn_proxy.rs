@@ -61,6 +61,9 @@ impl DynProxy {
     }
 
     /// Calls a method without waiting for anything: whether it arrives and how it ends, nobody says.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime when it is not connected, unless the feature `blocking` is on.
     pub fn do_call(&self, method: &str, args: Args) {
         self.call(method, args).0.send_oneway();
     }
