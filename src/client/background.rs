@@ -68,12 +68,12 @@ impl Background {
     {
         let begun = Arc::new(AtomicBool::new(false));
         let begins = Arc::clone(&begun);
-        let task = self.0.spawn(async move {
+        let task = async move {
             begins.store(true, Ordering::Release);
             future.await
-        });
+        };
         // A runtime that ends drops its tasks, and whoever waits for one of them is told.
-        let ended = self.0.block_on(task);
+        let ended = self.0.block_on(async { tokio::spawn(task).await });
         ended.map_err(|error| match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
             Err(_) => Gone {
