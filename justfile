@@ -23,6 +23,7 @@ doc *ARGS:
 # The client alone, and every crate with the least it can have
 features:
     cargo check -p pyroxene --no-default-features
+    cargo check -p pyroxene --no-default-features --features blocking
     cargo check --no-default-features
 
 # Three processes that find, call, fail and recover

@@ -1,17 +1,18 @@
 //! The client of the current runtime, and the short ways that use it.
 //!
 //! Each runtime has a client of its own, so that a connection's task and those who call over it live together. One that is not given is
-//! made from the configuration.
+//! made from the configuration. Threads without a runtime share, with the feature `blocking`, that of the thread in the background.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
-use tokio::runtime::{Handle, Id};
+use tokio::runtime::Id;
 
 use crate::client::client::{Client, Inner};
 use crate::client::connect::{Connect, IntoUri};
 use crate::client::dyn_proxy::DynProxy;
 use crate::client::proxy::Proxy;
+use crate::client::runtime;
 use crate::config::{Config, ConfigError};
 use crate::naming::NameServer;
 use crate::naming::locate::LocateError;
@@ -22,7 +23,7 @@ use crate::uri::Uri;
 static CLIENTS: LazyLock<Mutex<HashMap<Id, Weak<Inner>>>> = LazyLock::new(Mutex::default);
 
 thread_local! {
-    /// The last one made here, so that it outlives the pause between two proxies.
+    /// The last one made for the runtime of this thread, so that it outlives the pause between two proxies.
     static LAST: std::cell::RefCell<Option<Client>> = const { std::cell::RefCell::new(None) };
 }
 
@@ -31,9 +32,10 @@ impl Client {
     /// none: [`Client::from_config`] says what is wrong with it.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside of a tokio runtime, unless the feature `blocking` is on.
     pub fn current() -> Client {
-        let id = Handle::current().id();
+        let runtime = runtime::expect();
+        let id = runtime.id();
         let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(inner) = clients.get(&id).and_then(Weak::upgrade) {
             return Client(inner);
@@ -43,7 +45,12 @@ impl Client {
         clients.retain(|_, inner| inner.strong_count() > 0);
         clients.insert(id, Arc::downgrade(&client.0));
         drop(clients);
-        LAST.set(Some(client.clone()));
+        if tokio::runtime::Handle::try_current().is_ok() {
+            LAST.set(Some(client.clone()));
+        } else {
+            let last = client.clone();
+            runtime.spawn(async { LAST.set(Some(last)) });
+        }
         client
     }
 
@@ -59,10 +66,10 @@ impl Client {
     /// Makes this the client of the current runtime, for as long as it, or a proxy of it, lives.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside of a tokio runtime, unless the feature `blocking` is on.
     pub fn install(&self) {
         let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.insert(Handle::current().id(), Arc::downgrade(&self.0));
+        clients.insert(runtime::expect().id(), Arc::downgrade(&self.0));
     }
 }
 
@@ -70,7 +77,7 @@ impl<A: Interface + ?Sized> Proxy<A> {
     /// Connects to the object at `uri`: `PYRO://…`, `PYRONAME://…` or `PYROLOC://…`.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside of a tokio runtime, unless the feature `blocking` is on.
     pub fn connect(uri: impl IntoUri) -> Connect<Proxy<A>> {
         Proxy::connect_with(&Client::current(), uri)
     }
@@ -80,7 +87,7 @@ impl DynProxy {
     /// Connects to the object at `uri`.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside of a tokio runtime, unless the feature `blocking` is on.
     pub fn connect(uri: impl IntoUri) -> Connect<DynProxy> {
         DynProxy::connect_with(&Client::current(), uri)
     }
@@ -106,8 +113,9 @@ impl NameServer {
 impl<'de, A: Interface + ?Sized> serde::Deserialize<'de> for Proxy<A> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let uri = Uri::deserialize(deserializer)?;
-        if Handle::try_current().is_err() {
-            return Err(serde::de::Error::custom("a proxy can be read only where it can call: inside a tokio runtime"));
+        if let Err(problem) = runtime::current() {
+            let problem = format!("a proxy can be read only where it can call: {problem}");
+            return Err(serde::de::Error::custom(problem));
         }
         Ok(Proxy::lazy_with(&Client::current(), uri))
     }

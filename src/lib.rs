@@ -78,6 +78,9 @@ pub mod __private;
 #[cfg(any(doc, doctest))]
 pub mod manual;
 
+#[cfg(feature = "blocking")]
+#[doc(inline)]
+pub use client::blocking;
 pub use client::call::Call;
 pub use client::client::{Client, ClientConfig};
 pub use client::connect::{Connect, IntoUri};

@@ -11,12 +11,12 @@ use crate::client::binding::{Binding, Choice};
 use crate::client::error::CallError;
 use crate::client::exchange::{Exchange, Request, Terms};
 use crate::client::link::Link;
-use crate::codec;
 use crate::codec::args::Args;
 use crate::codec::budget::Budget;
 use crate::codec::call::NamedCall;
 use crate::codec::fault::Fault;
-use crate::object::interface::Method;
+use crate::codec::{self, Value};
+use crate::object::interface::{Method, signature_of};
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalObject;
 use crate::object::message::{RemoteError, RemoteMessage};
@@ -29,7 +29,7 @@ use crate::wire::SerializerId;
 ///
 /// Dropping it gives the call up: one that waits in its object's queue in this process is not run.
 #[must_use = "a call is made when it is awaited; a oneway by `do_send`"]
-pub struct Call<M: RemoteMessage>(Exchange<Typed<M>>);
+pub struct Call<M: RemoteMessage>(pub(crate) Exchange<Typed<M>>);
 
 impl<M: RemoteMessage> Call<M> {
     pub(crate) fn new(link: Arc<Link>, index: usize, message: M) -> Call<M> {
@@ -59,7 +59,7 @@ impl<M: RemoteMessage> Future for Call<M> {
 impl<M: RemoteMessage> Unpin for Call<M> {}
 
 /// The message, and its method's place in the proxy's interface.
-struct Typed<M> {
+pub(crate) struct Typed<M> {
     message: M,
     index: usize,
 }
@@ -96,8 +96,19 @@ impl<M: RemoteMessage> Request for Typed<M> {
         }
     }
 
+    fn other_signature(&self, binding: &Binding) -> Option<String> {
+        let same = self.choose(binding).map_or(true, |choice| choice.same);
+        (!same).then(|| signature_of::<M>().to_string())
+    }
+
     fn read(answer: &Answer, budget: &Budget) -> Result<M::Reply, String> {
-        codec::decode(answer.serializer, &answer.payload, budget).map_err(|e| e.to_string())
+        codec::decode(answer.serializer, &answer.payload, budget).map_err(|problem| match answer.serializer {
+            SerializerId::POSTCARD => problem.to_string(),
+            // What has names is read once more as a value, which tells the one that does not fit.
+            id => codec::decode::<Value>(id, &answer.payload, budget)
+                .and_then(|value| value.to::<M::Reply>(budget))
+                .map_or_else(|told| told.to_string(), |_| problem.to_string()),
+        })
     }
 
     fn raised(fault: &Fault, budget: &Budget) -> Option<M::Error> {

@@ -96,6 +96,12 @@ impl<P> Connect<P> {
         IntoProxy { connect: self, into: Q::from }
     }
 
+    /// Where to, as far as that is known.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn uri(&self) -> String {
+        self.uri.as_ref().map(Uri::to_string).unwrap_or_default()
+    }
+
     async fn run(self) -> Result<P, ConnectError> {
         let fail = |uri: &str, why: NotStarted| ConnectError { uri: uri.to_owned(), why };
         let uri = self.uri.map_err(|error| fail("", NotStarted::BadUri { problem: error.to_string() }))?;
@@ -152,6 +158,11 @@ impl<P, Q> IntoProxy<P, Q> {
     pub fn wait_secs(mut self, secs: u32) -> IntoProxy<P, Q> {
         self.connect = self.connect.wait_secs(secs);
         self
+    }
+
+    #[cfg(feature = "blocking")]
+    pub(crate) fn uri(&self) -> String {
+        self.connect.uri()
     }
 }
 

@@ -60,6 +60,9 @@ impl DynProxy {
     }
 
     /// Calls a method without waiting for anything: whether it arrives and how it ends, nobody says.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime when it is not connected, unless the feature `blocking` is on.
     pub fn do_call(&self, method: &str, args: Args) {
         self.call(method, args).0.send_oneway();
     }
@@ -79,7 +82,7 @@ impl std::fmt::Debug for DynProxy {
 
 /// A call by name that is made when it is awaited.
 #[must_use = "a call is made when it is awaited; a oneway by `do_call`"]
-pub struct DynCall(Exchange<Named>);
+pub struct DynCall(pub(crate) Exchange<Named>);
 
 impl DynCall {
     /// The time the call has, milliseconds; it travels with the call.
@@ -97,7 +100,7 @@ impl Future for DynCall {
     }
 }
 
-struct Named {
+pub(crate) struct Named {
     method: String,
     args: Args,
 }
@@ -122,6 +125,10 @@ impl Request for Named {
     fn write(&self, _: Choice, _: u32, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
         let call = NamedCall { object: object.to_owned(), method: self.method.clone(), args: self.args.clone() };
         call.encode(SerializerId::MESSAGE_PACK, out).map_err(|e| e.to_string())
+    }
+
+    fn other_signature(&self, _: &Binding) -> Option<String> {
+        None
     }
 
     fn read(answer: &Answer, budget: &Budget) -> Result<Value, String> {
@@ -158,7 +165,7 @@ impl Named {
 }
 
 /// The outcome of a call by name in this process.
-struct LocalDynCall(oneshot::Receiver<Result<Value, Failure>>);
+pub(crate) struct LocalDynCall(oneshot::Receiver<Result<Value, Failure>>);
 
 impl Future for LocalDynCall {
     type Output = Option<Result<Value, CallError>>;

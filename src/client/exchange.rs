@@ -11,6 +11,7 @@ use tokio::time::{Instant, Sleep};
 use crate::client::binding::{Binding, Choice, Route};
 use crate::client::error::CallError;
 use crate::client::link::{Link, Turn};
+use crate::client::runtime;
 use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
 use crate::object::local::LocalObject;
@@ -33,6 +34,8 @@ pub(crate) trait Request: Send + Unpin + 'static {
     fn serializer(&self, choice: Choice) -> SerializerId;
     /// Appends the payload of the request.
     fn write(&self, choice: Choice, handle: u32, object: &str, out: &mut Vec<u8>) -> Result<(), String>;
+    /// The method's signature as the caller has it, if the object has another one; asked only when something does not fit.
+    fn other_signature(&self, binding: &Binding) -> Option<String>;
     fn read(answer: &Answer, budget: &Budget) -> Result<Self::Value, String>;
     /// The error that the object raised, if this client knows its type.
     fn raised(fault: &Fault, budget: &Budget) -> Option<Self::Raised>;
@@ -54,7 +57,7 @@ const ATTEMPTS: u32 = 3;
 
 /// One call under way.
 pub(crate) struct Exchange<R: Request> {
-    link: Arc<Link>,
+    pub(crate) link: Arc<Link>,
     /// Kept until the end, since what surely did not run may be sent again.
     request: Option<R>,
     pub(crate) asked_ms: Option<u32>,
@@ -294,7 +297,10 @@ impl<R: Request> Exchange<R> {
                     Err(problem) => return Some(Err(CallError::Failed(Box::new(self.unreadable(&problem.to_string()))))),
                 };
                 match Failure::from_fault(fault, &budget) {
-                    Ok(Failure::NotStarted(why)) => self.again(&binding, why),
+                    Ok(Failure::NotStarted(why)) => {
+                        let why = why.told_to(|| self.other_signature(&binding));
+                        self.again(&binding, why)
+                    }
                     Ok(failure) => Some(Err(failure.into())),
                     Err(fault) => Some(Err(match R::raised(&fault, &budget) {
                         Some(error) => CallError::Raised(error),
@@ -302,9 +308,12 @@ impl<R: Request> Exchange<R> {
                     })),
                 }
             }
-            Ending::Reply(answer) => {
-                Some(R::read(&answer, &budget).map_err(|problem| CallError::Failed(Box::new(self.unreadable(&problem)))))
-            }
+            Ending::Reply(answer) => Some(R::read(&answer, &budget).map_err(|mut problem| {
+                if let Some(signature) = self.other_signature(&binding) {
+                    problem.push_str(&format!("; the object has another signature, the caller has {signature}"));
+                }
+                CallError::Failed(Box::new(self.unreadable(&problem)))
+            })),
             Ending::OutOfTime => Some(Err(CallError::Unknown(self.out_of_time()))),
             Ending::Lost { written: true } => {
                 self.link.forget(&binding);
@@ -316,6 +325,10 @@ impl<R: Request> Exchange<R> {
                 self.again(&binding, NotStarted::Unreachable { uri: self.link.uri.to_string(), problem })
             }
         }
+    }
+
+    fn other_signature(&self, binding: &Binding) -> Option<String> {
+        self.request.as_ref()?.other_signature(binding)
     }
 
     fn out_of_time(&self) -> Unknown {
@@ -353,7 +366,7 @@ impl<R: Request> Exchange<R> {
             return;
         }
         let bind = self.bind();
-        tokio::spawn(async move {
+        runtime::spawn(async move {
             let (bound, turn) = bind.await;
             self.left_ms = self.left();
             let sent = match bound {

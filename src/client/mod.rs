@@ -4,7 +4,11 @@
 //!   through the [`Resolver`](client::Resolver) it is given.
 //! - Must never know: actix, the daemon, name servers.
 
+#[cfg(feature = "blocking")]
+mod background;
 pub mod binding;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 pub mod call;
 #[expect(clippy::module_inception, reason = "the file of `Client`, as each type has its own")]
 pub mod client;
@@ -16,5 +20,6 @@ mod link;
 mod pool;
 pub mod proxy;
 pub mod report;
+pub(crate) mod runtime;
 
 pub use error::{CallError, ConnectError};

@@ -63,6 +63,9 @@ impl<A: Interface + ?Sized> Proxy<A> {
 
     /// Sends a message without waiting for anything, in order with the calls made through this proxy. Whether it arrives and how it ends,
     /// nobody says.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime when it is not connected, unless the feature `blocking` is on.
     pub fn do_send<M: RemoteMessage>(&self, message: M)
     where
         A: Accepts<M>,

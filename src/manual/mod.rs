@@ -1,7 +1,8 @@
 //! The manual. It explains; the types' own pages say what exactly each thing does.
 //!
 //! 1. [`tutorial`]: an account of a bank, from a struct to three processes.
-//! 2. [`how_to`]: timeouts, errors, embedding a name server, objects here and elsewhere, logging, configuration.
+//! 2. [`how_to`]: timeouts, errors, embedding a name server, objects here and elsewhere, calls without async, changing a message,
+//!    logging, configuration.
 //! 3. [`design`]: why it is as it is, as questions.
 //! 4. [`from_actix`] and [`from_pyro`]: for those who come from there.
 //! 5. [`security`]: what a peer may do, and what keeps it from more.

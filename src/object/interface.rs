@@ -88,7 +88,8 @@ impl std::fmt::Debug for Method {
     }
 }
 
-fn signature_of<M: RemoteMessage>() -> Signature {
+/// What the method of the message `M` takes, replies and raises.
+pub(crate) fn signature_of<M: RemoteMessage>() -> Signature {
     let raises = std::any::TypeId::of::<M::Error>() != std::any::TypeId::of::<crate::object::message::Never>();
     debug_assert!(!M::Error::class().is_empty());
     Signature::of::<M, M::Reply, M::Error>(M::METHOD, raises)

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use crate::codec;
 use crate::codec::args::Args;
 use crate::object::context::CallScope;
-use crate::object::interface::Interface;
+use crate::object::interface::{Interface, signature_of};
 use crate::object::message::RemoteMessage;
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{DynCaller, LocalCaller, Reply};
@@ -112,8 +112,14 @@ impl Invocation {
     #[cold]
     fn misfit<M: RemoteMessage>(&mut self, problem: String) {
         let (object, method) = self.reply.names();
-        let signature = (crate::object::interface::Method::of::<M>().signature)().to_string();
-        self.reply.end(Failure::NotStarted(NotStarted::WrongArguments { object, method, problem, signature }));
+        let signature = signature_of::<M>().to_string();
+        self.reply.end(Failure::NotStarted(NotStarted::WrongArguments {
+            object,
+            method,
+            problem,
+            signature,
+            caller: None,
+        }));
     }
 
     /// Ends the call without running it.

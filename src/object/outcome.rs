@@ -41,7 +41,7 @@ pub enum NotStarted {
         nearest: Option<String>,
     },
     /// The arguments do not fit the method.
-    #[error("{problem}; the object expects {signature}")]
+    #[error("{problem}; the object expects {signature}{}", sent_by(caller.as_deref()))]
     WrongArguments {
         /// The object asked.
         object: String,
@@ -51,6 +51,9 @@ pub enum NotStarted {
         problem: String,
         /// The method's signature as the object has it.
         signature: String,
+        /// The method's signature as the caller has it, where that is another one. It does not travel: the caller fills it in.
+        #[serde(skip)]
+        caller: Option<String>,
     },
     /// A queue is full: the object's, the connection's or the daemon's.
     #[error("{what} is full; try again in {retry_after_ms} ms")]
@@ -125,7 +128,19 @@ fn offer(nearest: Option<&str>) -> String {
     nearest.map(|name| format!("; did you mean {name:?}?")).unwrap_or_default()
 }
 
+fn sent_by(caller: Option<&str>) -> String {
+    caller.map(|signature| format!(", the caller has {signature}")).unwrap_or_default()
+}
+
 impl NotStarted {
+    /// The same as told to a caller whose own signature of the method is another one.
+    pub(crate) fn told_to(mut self, signature: impl FnOnce() -> Option<String>) -> NotStarted {
+        if let NotStarted::WrongArguments { caller, .. } = &mut self {
+            *caller = signature();
+        }
+        self
+    }
+
     /// After how many milliseconds trying again can help; `None` when it cannot.
     pub fn retry_after(&self) -> Option<u32> {
         match self {

@@ -8,6 +8,7 @@ use crate::codec::budget::Budget;
 use crate::codec::fault::{Detail, Fault};
 use crate::codec::{self, Value};
 use crate::object::context::Caller;
+use crate::object::interface::signature_of;
 use crate::object::message::{RemoteError, RemoteMessage};
 use crate::object::outcome::{self, Failure, NotStarted, UNWRITABLE, Unknown};
 use crate::object::panic;
@@ -91,6 +92,11 @@ pub(crate) struct LocalCaller<M: RemoteMessage> {
 impl<M: RemoteMessage> LocalReply for LocalCaller<M> {
     fn fail(self: Box<Self>, failure: Failure) {
         if let Some(sender) = self.sender {
+            let failure = match failure {
+                // In one process it is another message altogether that does not fit.
+                Failure::NotStarted(why) => Failure::NotStarted(why.told_to(|| Some(signature_of::<M>().to_string()))),
+                failure => failure,
+            };
             let _ = sender.send(Err(failure));
         }
     }

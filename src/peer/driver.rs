@@ -410,6 +410,7 @@ impl Driver {
                 method: String::new(),
                 problem: format!("the call cannot be decoded: {problem}"),
                 signature: "(object, method, arguments, named arguments)".to_owned(),
+                caller: None,
             }
         })?;
         let handle = self.exports.bind(&crate::wire::Target::Id(call.object.clone()), &self.shared)?;

@@ -5,4 +5,5 @@ mod endings;
 mod explosive;
 mod names;
 mod shapes;
+mod versions;
 mod ways;

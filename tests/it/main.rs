@@ -7,6 +7,7 @@
 mod support;
 
 mod announce;
+mod blocking;
 mod calls;
 mod chaos;
 mod faults;

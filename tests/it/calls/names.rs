@@ -36,7 +36,9 @@ async fn arguments_that_do_not_fit_are_named_and_the_call_does_not_run() {
         (args![1, 2], "2 were given"),
     ] {
         let error = any.call("run", args).await.unwrap_err();
-        let CallError::NotStarted(NotStarted::WrongArguments { object, method, problem, signature }) = &error else {
+        let CallError::NotStarted(NotStarted::WrongArguments { object, method, problem, signature, caller: None }) =
+            &error
+        else {
             panic!("{error:?}");
         };
         assert_eq!((object.as_str(), method.as_str()), ("worker", "run"));
