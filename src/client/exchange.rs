@@ -308,8 +308,12 @@ impl<R: Request> Exchange<R> {
                 Some(Err(CallError::Unknown(Unknown::Disconnected { peer, problem })))
             }
             Ending::Lost { written: false } => {
-                let problem = connection.problem();
-                self.again(&binding, NotStarted::Unreachable { uri: self.link.uri.to_string(), problem })
+                let why = if connection.is_draining() {
+                    NotStarted::Draining { what: connection.peer().to_owned() }
+                } else {
+                    NotStarted::Unreachable { uri: self.link.uri.to_string(), problem: connection.problem() }
+                };
+                self.again(&binding, why)
             }
         }
     }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep};
 
 use crate::codec::call::NamedCall;
@@ -19,11 +19,11 @@ use crate::object::invocation::{Body, Invocation, nearest};
 use crate::object::local::LocalDaemon;
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{Reply, ReplySink, WireReply};
-use crate::peer::connection::{Shared, State};
+use crate::peer::connection::{Leaving, Shared, State};
 use crate::peer::export::Exports;
 use crate::peer::lane::Lane;
 use crate::transport::Stream;
-use crate::wire::{Bind, Flags, Frame, FrameWriter, GoAway, MessageType, SerializerId};
+use crate::wire::{Bind, CorrelationId, Features, Flags, Frame, FrameWriter, GoAway, MessageType, SerializerId};
 
 /// Room that a read finds at least.
 const MIN_READ: usize = 2 * 1024;
@@ -33,6 +33,8 @@ const READ_CHUNK: usize = 16 * 1024;
 const KEEP_BUFFER: usize = 256 * 1024;
 /// Replies to calls that were never made, before the peer is taken for broken.
 const MAX_STRAY: u32 = 16;
+/// How long a peer that was hung up on may take to read to the end and hang up itself.
+const PART: Duration = Duration::from_secs(1);
 
 /// The task of one connection. It ends when the connection does, and tells every caller.
 pub(crate) struct Driver {
@@ -41,8 +43,14 @@ pub(crate) struct Driver {
     exports: Exports,
     /// Where answers go that belong to no object.
     root: Arc<Lane>,
+    /// What the peer speaks, as far as this end needs to know.
+    features: Features,
     /// Received, and not yet a whole frame.
     input: BytesMut,
+    /// Bytes received since the handshake.
+    received: u64,
+    /// No new calls are taken.
+    leaving: bool,
     /// On its way out, of which `sent` bytes are gone.
     output: Vec<u8>,
     sent: usize,
@@ -74,7 +82,10 @@ impl Driver {
             shared,
             exports: Exports::new(daemon),
             root,
+            features: Features::default(),
+            received: input.len() as u64,
             input,
+            leaving: false,
             output: Vec::new(),
             sent: 0,
             admitted: 0,
@@ -92,11 +103,34 @@ impl Driver {
         &mut self.exports
     }
 
+    /// The peer says that it speaks these.
+    pub(crate) fn set_features(&mut self, features: Features) {
+        self.features = features;
+    }
+
     /// Moves bytes until the connection ends.
     pub(crate) async fn run(mut self) {
         let problem = std::future::poll_fn(|cx| self.poll(cx)).await;
+        if self.shared.lock().hang_up {
+            self.part().await;
+        }
         slog::debug!(self.shared.log, "connection ended"; "peer" => &self.shared.caller.address, "why" => %problem);
         self.shared.close(&problem);
+    }
+
+    /// Lets the peer read to the end. A socket that is closed while something unread is in it takes with it what was written last.
+    async fn part(&mut self) {
+        let part = async {
+            self.stream.shutdown().await?;
+            loop {
+                // Nothing of it is taken: it lies behind what GOAWAY said.
+                self.input.clear();
+                if self.stream.read_buf(&mut self.input).await? == 0 {
+                    return io::Result::Ok(());
+                }
+            }
+        };
+        let _ = tokio::time::timeout(PART, part).await;
     }
 
     /// Ready when the connection has ended, with the reason.
@@ -144,6 +178,11 @@ impl Driver {
                     self.output = Vec::new();
                 }
                 let mut state = self.shared.lock();
+                if let Leaving::Asked(reason) = state.leaving {
+                    drop(state);
+                    self.go_away(reason);
+                    continue;
+                }
                 if state.out.is_empty() {
                     if state.released && state.in_flight.is_idle() {
                         return Err(io::Error::other("nobody uses it any more"));
@@ -177,6 +216,24 @@ impl Driver {
         }
     }
 
+    /// Says what was taken so far; whatever comes from here on is refused.
+    fn go_away(&mut self, reason: &str) {
+        self.leaving = true;
+        let taken = self.received - self.input.len() as u64;
+        let mut state = self.shared.lock();
+        state.leaving = Leaving::Said;
+        if state.closed.is_some() || !self.features.contains(Features::GO_AWAY) {
+            return;
+        }
+        let (kind, flags) = (MessageType::GoAway, Flags::default());
+        let frame = FrameWriter::begin(&mut state.out, kind, SerializerId::POSTCARD, flags, 0, CorrelationId::NONE);
+        match (GoAway { reason: reason.to_owned(), taken }).encode(&mut state.out) {
+            // A few bytes are never too many.
+            Ok(()) => drop(frame.finish(&mut state.out, u32::MAX)),
+            Err(_) => frame.abandon(&mut state.out),
+        }
+    }
+
     /// Reads once; whether anything came.
     fn read(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         if self.input.capacity() - self.input.len() < MIN_READ {
@@ -185,7 +242,10 @@ impl Driver {
         match pin!(self.stream.read_buf(&mut self.input)).poll(cx) {
             Poll::Pending => Ok(false),
             Poll::Ready(Ok(0)) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the other end closed it")),
-            Poll::Ready(Ok(_)) => self.take_frames().map(|()| true),
+            Poll::Ready(Ok(n)) => {
+                self.received += n as u64;
+                self.take_frames().map(|()| true)
+            }
             Poll::Ready(Err(problem)) => Err(problem),
         }
     }
@@ -246,8 +306,12 @@ impl Driver {
             MessageType::Bind => self.bind(&frame),
             MessageType::Ping => self.ping(frame),
             MessageType::GoAway => {
-                let reason = GoAway::decode(&frame.payload).map_or_else(|e| e.to_string(), |away| away.reason);
-                self.shared.lock().draining = Some(reason);
+                let away = GoAway::decode(&frame.payload);
+                let mut state = self.shared.lock();
+                if let Ok(away) = &away {
+                    state.peer_takes = state.peer_takes.min(away.taken);
+                }
+                state.draining = Some(away.map_or_else(|e| e.to_string(), |away| away.reason));
             }
             // Features that this end has not announced; a polite peer does not send them.
             MessageType::Cancel | MessageType::Item | MessageType::Credit => {}
@@ -326,7 +390,7 @@ impl Driver {
         let size = payload.len();
         self.admitted += 1;
         self.admitted_bytes += size as u64;
-        let busy = self.over_limit();
+        let unwelcome = if self.leaving { Some(self.refuse_new()) } else { self.over_limit() };
         let reply = |sink: &Arc<Lane>, method: &'static str| {
             Reply::wire(WireReply {
                 sink: Arc::clone(sink) as Arc<dyn ReplySink>,
@@ -339,7 +403,7 @@ impl Driver {
             })
         };
         let refuse = |reply: Reply, why: NotStarted| reply.fail(Failure::NotStarted(why));
-        if let Some(why) = busy {
+        if let Some(why) = unwelcome {
             return refuse(reply(&self.root, ""), why);
         }
         let (handle, method, body) = match self.open_call(header.serializer, payload) {
@@ -394,6 +458,13 @@ impl Driver {
                 method: call.method.clone(),
             })?;
         Ok((handle, method, Body::Arguments(Box::new(call.args))))
+    }
+
+    /// Why no call is taken any more.
+    fn refuse_new(&self) -> NotStarted {
+        // Counted before it is answered, or an earlier call that still runs could be taken for the one that was.
+        self.shared.lock().admitted = self.admitted;
+        NotStarted::Draining { what: "the daemon".to_owned() }
     }
 
     /// Why no further call of the peer can be taken now.

@@ -52,9 +52,9 @@ pub enum Ending {
     Reply(Answer),
     /// The deadline passed.
     OutOfTime,
-    /// The connection was lost; whether the last byte of the call had been given to the network.
+    /// The connection was lost; whether the peer may have taken the call.
     Lost {
-        /// All of it.
+        /// All of it had been given to the network, and the peer has not said that it did not take it.
         written: bool,
     },
 }

@@ -9,12 +9,15 @@ mod support;
 mod announce;
 mod calls;
 mod chaos;
+mod drain;
 mod faults;
 mod fuzz_seeds;
 mod golden;
 mod limits;
 mod macros;
 mod order;
+#[cfg(unix)]
+mod processes;
 mod reconnect;
 mod shutdown;
 mod simulation;

@@ -190,7 +190,7 @@ proptest! {
         bind.encode(&mut out).unwrap();
         prop_assert_eq!(Bind::decode(&out), Ok(bind));
         out.clear();
-        let away = GoAway { reason };
+        let away = GoAway { reason, taken };
         away.encode(&mut out).unwrap();
         prop_assert_eq!(GoAway::decode(&out), Ok(away));
     }
