@@ -4,25 +4,28 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, ExitStatus, Stdio};
+use std::process::{ExitCode, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pyroxene::daemon::program;
 use pyroxene::{CallError, Daemon, Proxy};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::TcpListener;
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
 
 use crate::support::claim::Claim;
 use crate::support::pair::client_over;
 
 /// What the child is to be.
-const ROLE: &str = "PYROXENE_TEST_ROLE";
+const ROLE: &str = "TEST_SERVER_ROLE";
 /// The file in which the child writes down what ran.
-const BOOK: &str = "PYROXENE_TEST_BOOK";
+const BOOK: &str = "TEST_SERVER_BOOK";
 /// Far less than the time of a call here, and more than anything needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 const CALL_MS: u32 = 600_000;
@@ -97,8 +100,8 @@ fn say(line: &str) {
 /// A child, killed when it is dropped.
 struct Server {
     child: Child,
-    stdin: Option<ChildStdin>,
-    stdout: BufReader<ChildStdout>,
+    stdin: ChildStdin,
+    stdout: Lines<BufReader<ChildStdout>>,
     book: PathBuf,
 }
 
@@ -114,26 +117,34 @@ impl Server {
         let book = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["processes::server", "--exact", "--nocapture"]).env(ROLE, role).env(BOOK, &book);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         more(&mut command);
         let mut child = command.spawn().unwrap();
-        let (stdin, stdout) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
-        Server { child, stdin, stdout, book }
+        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Server { child, stdin, stdout: BufReader::new(stdout).lines(), book }
     }
 
-    /// The rest of the next line that begins so; `None` when it ends without.
-    fn line(&mut self, begin: &str) -> Option<String> {
-        let lines = self.stdout.by_ref().lines().map_while(Result::ok);
-        lines.into_iter().find_map(|line| Some(line.strip_prefix(begin)?.trim().to_owned()))
+    /// The rest of the next line that begins so.
+    async fn line(&mut self, begin: &str) -> String {
+        let find = async {
+            loop {
+                let line = self.stdout.next_line().await.unwrap().expect("it ended without saying so");
+                if let Some(rest) = line.strip_prefix(begin) {
+                    return rest.trim().to_owned();
+                }
+            }
+        };
+        timeout(PATIENCE, find).await.expect("it says something")
     }
 
-    /// Returns when the signal has been sent.
-    fn terminate(&self) {
-        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+    /// Returns when it has the signal.
+    async fn terminate(&self) {
+        let id = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
     }
 
-    fn ended(&mut self) -> ExitStatus {
-        self.child.wait().unwrap()
+    async fn ended(&mut self) -> ExitStatus {
+        timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap()
     }
 
     /// How often each call ran.
@@ -147,47 +158,47 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
         let _ = std::fs::remove_file(&self.book);
     }
 }
 
-#[test]
-fn a_signal_right_after_ready_ends_a_server_in_order() {
+#[actix::test]
+async fn a_signal_right_after_ready_ends_a_server_in_order() {
     let mut server = Server::start("ready");
-    server.line("ready").unwrap();
-    server.terminate();
+    server.line("ready").await;
+    server.terminate().await;
     // It has the signal, and has not begun to wait for it.
-    server.stdin.take().unwrap().write_all(b"go on\n").unwrap();
-    assert_eq!(server.line("ended").as_deref(), Some(""));
-    assert_eq!(server.ended().code(), Some(0));
+    server.stdin.write_all(b"go on\n").await.unwrap();
+    server.line("ended").await;
+    assert_eq!(server.ended().await.code(), Some(0));
 }
 
-#[test]
-fn a_signal_ends_a_server_that_still_looks_for_its_name_server() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+#[actix::test]
+async fn a_signal_ends_a_server_that_still_looks_for_its_name_server() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = silent.local_addr().unwrap().to_string();
-    let mut server = Server::start_with("seeker", |command| drop(command.env("PYROXENE_NS", at)));
+    let mut server = Server::start_with("seeker", |command| {
+        command.env("PYROXENE_NS", at);
+    });
     // It waits for an answer that does not come.
-    let _asking = silent.accept().unwrap();
-    server.terminate();
-    assert_eq!(server.ended().code(), Some(0));
+    let _asking = timeout(PATIENCE, silent.accept()).await.expect("it asks").unwrap();
+    server.terminate().await;
+    assert_eq!(server.ended().await.code(), Some(0));
 }
 
-#[test]
-fn a_program_that_never_runs_its_daemon_ends_by_a_signal_like_any_other() {
+#[actix::test]
+async fn a_program_that_never_runs_its_daemon_ends_by_a_signal_like_any_other() {
     let mut server = Server::start("deaf");
-    server.line("ready").unwrap();
-    server.terminate();
-    assert_eq!(server.ended().signal(), Some(15));
+    server.line("ready").await;
+    server.terminate().await;
+    assert_eq!(server.ended().await.signal(), Some(15));
 }
 
 type Outcomes = HashMap<u64, Result<u64, CallError>>;
 
 /// Calls over several connections until each caller meets an error; `end` is called in the midst of it.
-async fn load(server: &mut Server, end: impl FnOnce(&mut Server)) -> Outcomes {
-    let uri = server.line("ready ").unwrap();
+async fn load(server: &mut Server, end: impl AsyncFnOnce(&mut Server)) -> Outcomes {
+    let uri = server.line("ready ").await;
     let outcomes = Arc::new(Mutex::new(Outcomes::new()));
     let answered = Arc::new(tokio::sync::Semaphore::new(0));
     let mut tasks = Vec::new();
@@ -211,13 +222,13 @@ async fn load(server: &mut Server, end: impl FnOnce(&mut Server)) -> Outcomes {
         }
     }
     answered.acquire_many(2_000).await.unwrap().forget();
-    end(server);
+    end(server).await;
     let all = async {
         for task in tasks {
             task.await.unwrap();
         }
     };
-    tokio::time::timeout(PATIENCE, all).await.expect("every call ends, and not because its time is over");
+    timeout(PATIENCE, all).await.expect("every call ends, and not because its time is over");
     std::mem::take(&mut *outcomes.lock().unwrap())
 }
 
@@ -234,16 +245,16 @@ fn compare(outcomes: &Outcomes, mut ran: HashMap<u64, usize>) -> usize {
 #[actix::test]
 async fn a_server_that_is_asked_to_end_under_load_loses_nothing() {
     let mut server = Server::start("ledger");
-    let outcomes = load(&mut server, |server| server.terminate()).await;
-    assert_eq!(server.line("ended").as_deref(), Some(""));
-    assert_eq!(server.ended().code(), Some(0));
+    let outcomes = load(&mut server, async |server| server.terminate().await).await;
+    server.line("ended").await;
+    assert_eq!(server.ended().await.code(), Some(0));
     assert_eq!(compare(&outcomes, server.ran()), 0, "everything that was taken had time enough: {outcomes:?}");
 }
 
 #[actix::test]
 async fn when_a_server_is_killed_under_load_every_call_ends_at_once_and_what_it_says_is_true() {
     let mut server = Server::start("ledger");
-    let outcomes = load(&mut server, |server| server.child.kill().unwrap()).await;
-    assert_eq!(server.ended().signal(), Some(9));
+    let outcomes = load(&mut server, async |server| server.child.start_kill().unwrap()).await;
+    assert_eq!(server.ended().await.signal(), Some(9));
     compare(&outcomes, server.ran());
 }

@@ -171,7 +171,7 @@ proptest! {
     #[test]
     fn handshakes_survive_the_journey(
         target in target(), table in table(), session in any::<u128>(), features in any::<u64>(), reason in ".{0,40}",
-        max_message in any::<u32>(), in_flight in any::<u16>(), timeout_ms in any::<u32>(),
+        max_message in any::<u32>(), in_flight in any::<u16>(), timeout_ms in any::<u32>(), taken in any::<u64>(),
     ) {
         let (features, limits) = (Features(features), PeerLimits { max_message, in_flight });
         let mut out = Vec::new();
