@@ -246,6 +246,9 @@ impl<R: Request> Exchange<R> {
         }
         slog::debug!(self.link.client.config().log, "call is sent again"; "uri" => %self.link.uri, "why" => %why,
             "correlation" => %self.correlation);
+        if matches!(why, NotStarted::Draining { .. }) {
+            self.link.not_taken(binding, self.number);
+        }
         self.link.forget(binding);
         self.state = State::Binding(self.bind());
         None

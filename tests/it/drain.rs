@@ -1,7 +1,7 @@
 //! Daemons that end under load: every call is taken and answered, or was not taken and says so.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use pyroxene::client::client::{Client, ClientConfig, Resolver};
@@ -16,7 +16,7 @@ use crate::support::claim::Claim;
 use crate::support::flaky::{Fault, Flaky, Plan};
 use crate::support::pair::{Pair, Setup, client_over, hello_bytes, seeded_client_over, settle};
 use crate::support::raw_peer::{RawPeer, connect, frame, invoke};
-use crate::support::worker::{Worker, WorkerProxy};
+use crate::support::worker::{Journal, Worker, WorkerProxy};
 
 /// A client whose calls are lost on the way behind the first one, which is `hold`.
 async fn deaf_behind_the_first_call(pair: &Pair) -> Client {
@@ -131,11 +131,8 @@ async fn a_call_by_name_that_was_not_taken_runs_at_the_next_daemon() {
     let setup = Setup::memory();
     let (old, new) = (setup.clone().pair().await, setup.pair().await);
     let names = Arc::new(Names(Mutex::new(old.uri())));
-    let config = ClientConfig {
-        network: Arc::clone(&old.network),
-        local: LocalDaemons::default(),
-        ..ClientConfig::default()
-    };
+    let config =
+        ClientConfig { network: Arc::clone(&old.network), local: LocalDaemons::default(), ..ClientConfig::default() };
     let client = Client::new(config, Arc::clone(&names) as Arc<dyn Resolver>);
     let worker = WorkerProxy::from(Proxy::<Worker>::connect_with(&client, "PYRONAME://worker").await.unwrap());
     let held = actix_rt::spawn(worker.hold(0));
@@ -209,14 +206,21 @@ async fn under_load_nothing_is_lost() {
     under_load(Setup::tcp(), 2_000).await;
 }
 
-/// Blocks its thread, as no object should.
-#[derive(Default)]
-struct Slow(Arc<Mutex<Vec<u64>>>);
+/// Blocks its thread in its first call, as no object should.
+struct Slow {
+    journal: Journal,
+    begun: mpsc::Sender<()>,
+    go_on: Arc<Mutex<mpsc::Receiver<()>>>,
+}
 
 #[pyroxene::remote]
 impl Slow {
     pub fn work(&mut self, id: u64) -> u64 {
-        self.0.lock().unwrap().push(id);
+        self.journal.write(id);
+        if id == 0 {
+            self.begun.send(()).unwrap();
+            self.go_on.lock().unwrap().recv().unwrap();
+        }
         id
     }
 }
@@ -224,42 +228,29 @@ impl Slow {
 #[actix::test]
 async fn an_object_that_is_over_runs_none_of_what_it_had_taken_out_of_its_queue() {
     let pair = Pair::memory().await;
-    let ran = Arc::new(Mutex::new(Vec::new()));
+    let journal = Journal::default();
+    let ((begun, has_begun), (go, go_on)) = (mpsc::channel(), mpsc::channel());
     let factory = {
-        let ran = Arc::clone(&ran);
-        move || Slow(Arc::clone(&ran))
+        let (journal, go_on) = (journal.clone(), Arc::new(Mutex::new(go_on)));
+        move || Slow { journal: journal.clone(), begun: begun.clone(), go_on: Arc::clone(&go_on) }
     };
     let slow = SlowProxy::from(pair.host("slow", factory).await);
-    // While the lock is held the first call waits in its handler; a thread lets it go once the object is no more.
-    let lock = Arc::clone(&ran);
-    let (locked, is_locked) = std::sync::mpsc::channel();
-    let (stopped, is_stopped) = std::sync::mpsc::channel::<()>();
-    let thread = std::thread::spawn(move || {
-        let guard = lock.lock().unwrap();
-        locked.send(()).unwrap();
-        is_stopped.recv().unwrap();
-        drop(guard);
-    });
-    is_locked.recv().unwrap();
-    let calls: Vec<_> = (0..10).map(|id| actix_rt::spawn(slow.work(id))).collect();
     let daemon = pair.daemon.clone();
     let stopper = std::thread::spawn(move || {
+        has_begun.recv().unwrap();
         assert!(daemon.stop("slow"));
-        stopped.send(()).unwrap();
+        go.send(()).unwrap();
     });
-    let mut done = 0;
-    for call in calls {
+    let calls: Vec<_> = (0..10).map(|id| actix_rt::spawn(slow.work(id))).collect();
+    for (id, call) in (0..).zip(calls) {
         match call.await.unwrap() {
-            Ok(_) => done += 1,
-            Err(CallError::NotStarted(NotStarted::Draining { .. } | NotStarted::NoSuchObject { .. })) => {}
-            other => panic!("{other:?}"),
+            Ok(0) if id == 0 => {}
+            Err(CallError::NotStarted(NotStarted::Draining { .. })) if id > 0 => {}
+            other => panic!("call {id}: {other:?}"),
         }
     }
-    thread.join().unwrap();
     stopper.join().unwrap();
-    let ran = ran.lock().unwrap().len();
-    assert_eq!(ran, done);
-    assert!(ran <= 1, "{ran} ran");
+    assert_eq!(journal.read(), [0]);
 }
 
 #[actix::test]

@@ -41,7 +41,11 @@ impl Ns {
     }
 
     /// The name server, those who find it, and the file, which is gone when this is.
-    async fn start(&self, app: &App, daemon: &Daemon) -> Result<(Option<discovery::Listening>, Option<UriFile<'_>>), Failure> {
+    async fn start(
+        &self,
+        app: &App,
+        daemon: &Daemon,
+    ) -> Result<(Option<discovery::Listening>, Option<UriFile<'_>>), Failure> {
         let config = name_server::Config { log: app.log.clone(), ..name_server::Config::default() };
         let server = name_server::start_with(daemon, config).await?;
         let uri = server.uri();
