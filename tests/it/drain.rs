@@ -1,15 +1,19 @@
 //! Daemons that end under load: every call is taken and answered, or was not taken and says so.
 
 use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use pyroxene::client::client::{Client, ClientConfig, Resolver};
 use pyroxene::object::local::LocalDaemons;
 use pyroxene::object::outcome::NotStarted;
 use pyroxene::transport::Network;
 use pyroxene::transport::network::BoxFuture;
-use pyroxene::wire::{GoAway, MessageType, SerializerId};
+use pyroxene::uri::Endpoint;
+use pyroxene::wire::{Frame, GoAway, MessageType, SerializerId};
 use pyroxene::{CallError, Proxy, Unknown, Uri};
 
 use crate::support::claim::Claim;
@@ -251,6 +255,39 @@ async fn an_object_that_is_over_runs_none_of_what_it_had_taken_out_of_its_queue(
     }
     stopper.join().unwrap();
     assert_eq!(journal.read(), [0]);
+}
+
+#[actix::test]
+async fn a_peer_that_goes_on_calling_reads_to_the_end_and_meets_no_reset() {
+    let pair = Setup { drain_ms: 500, ..Setup::tcp() }.pair().await;
+    let (_, places) = pair.raw().await;
+    let Endpoint::Tcp { host, port } = pair.daemon.endpoint().clone() else { panic!("it listens elsewhere") };
+    let (hold, run) = (invoke(1, places.of("hold"), &1u64), invoke(2, places.of("run"), &2u64));
+    // Threads, so that something unread always lies in the daemon's socket.
+    let caller = std::thread::spawn(move || {
+        let mut stream = TcpStream::connect((host.as_str(), port)).unwrap();
+        stream.write_all(&connect("worker")).unwrap();
+        stream.write_all(&hold).unwrap();
+        let mut calls = stream.try_clone().unwrap();
+        let caller = std::thread::spawn(move || while calls.write_all(&run).is_ok() {});
+        let mut bytes = Vec::new();
+        let end = stream.read_to_end(&mut bytes);
+        stream.shutdown(Shutdown::Both).ok();
+        caller.join().unwrap();
+        (bytes, end)
+    });
+    while pair.journal.count(1) == 0 {
+        tokio::task::yield_now().await;
+    }
+    pair.gate.open(1);
+    pair.daemon.shutdown().await;
+    let (bytes, end) = caller.join().unwrap();
+    assert!(end.is_ok(), "{end:?}");
+    let mut bytes = BytesMut::from(&bytes[..]);
+    let frames: Vec<_> = std::iter::from_fn(|| Frame::decode(&mut bytes, u32::MAX).unwrap()).collect();
+    assert!(frames.iter().any(|frame| frame.header.kind == MessageType::GoAway));
+    assert!(frames.iter().any(|frame| frame.header.kind == MessageType::Result && frame.header.seq == 1));
+    assert!(bytes.is_empty(), "the last frame is whole");
 }
 
 #[actix::test]
