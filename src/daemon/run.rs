@@ -35,14 +35,14 @@ impl Run {
             Ok(signals) => signals.next().await,
             Err(problem) => {
                 slog::error!(log, "cannot hear signals; running until killed"; "problem" => %problem);
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
         self.asked = true;
         slog::info!(log, "asked to end; draining");
     }
 
-    async fn to_the_end(mut self) {
+    async fn until_ended(mut self) {
         self.asked().await;
         let Run { daemon, signals, .. } = self;
         let again = async {
@@ -64,7 +64,7 @@ impl IntoFuture for Run {
     type IntoFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.to_the_end())
+        Box::pin(self.until_ended())
     }
 }
 

@@ -87,7 +87,7 @@ async fn hosts_and_never_runs() {
     let daemon = Daemon::bind("127.0.0.1:0").await.unwrap();
     daemon.supervise("ledger", || Ledger(book())).await.unwrap();
     say("ready");
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// The harness may have begun the line.
