@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::client::client::Client;
@@ -25,6 +26,8 @@ use crate::uri::{Endpoint, ObjectId, Uri};
 const LEASE_SECS: u32 = 15;
 /// A sign of life is given so often.
 const RENEW: Duration = Duration::from_secs(5);
+/// How long the end of a daemon waits for its name server.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// How often a name is asked for that a daemon holds which is gone.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -76,9 +79,18 @@ pub enum ServeError {
 /// It cannot start; nothing is left behind.
 pub async fn serve<O: RemoteObject>(name: &str, factory: impl Fn() -> O + Send + 'static) -> Result<(), ServeError> {
     let daemon = Daemon::bind("127.0.0.1:0").await?;
-    daemon.supervise(name, factory).await?;
-    daemon.announce(NameServer::locate().await?).await?;
-    daemon.run().await;
+    let mut run = daemon.run();
+    let start = async {
+        daemon.supervise(name, factory).await?;
+        daemon.announce(NameServer::locate().await?).await
+    };
+    // Looking for a name server may take longer than whoever asks it to end wants to wait.
+    tokio::select! {
+        biased;
+        started = start => started?,
+        () = run.asked() => {}
+    }
+    run.await;
     Ok(())
 }
 
@@ -105,20 +117,27 @@ impl Daemon {
     pub async fn announce(&self, server: NameServer) -> Result<(), ServeError> {
         let announcer = Announcer { daemon: Arc::downgrade(&self.0), server: server.clone() };
         let changed = self.0.changed.subscribe();
+        let (keeping, kept) = oneshot::channel::<(oneshot::Sender<()>, JoinHandle<()>)>();
+        // Before the first name is there: whoever gives this up half-way, since the process is to end, leaves none behind.
+        let leaving = server.clone();
+        self.on_farewell(Box::new(move || {
+            Box::pin(async move {
+                // Not one that is being registered at this moment either.
+                if let Ok(Ok((stop, task))) = tokio::time::timeout(FAREWELL, kept).await {
+                    let _ = stop.send(());
+                    let _ = task.await;
+                }
+                // A name server that is away forgets the names by itself.
+                let _ = tokio::time::timeout(FAREWELL, leaving.withdraw()).await;
+            })
+        }));
         if let Err(error) = announcer.register_all(self).await {
             let _ = server.withdraw().await;
             return Err(error);
         }
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(announcer.keep(changed, stopped));
-        self.on_farewell(Box::new(move || {
-            Box::pin(async move {
-                let _ = stop.send(());
-                let _ = task.await;
-                // A name server that is away forgets the names by itself.
-                let _ = tokio::time::timeout(Duration::from_secs(2), server.withdraw()).await;
-            })
-        }));
+        let _ = keeping.send((stop, task));
         Ok(())
     }
 }
@@ -155,7 +174,8 @@ impl Announcer {
                 Err(why) => why,
             };
             let held = matches!(why, CallError::Raised(NamingError::NotOwner { .. } | NamingError::NameTaken { .. }));
-            if !held || Instant::now() >= give_up || !self.is_held_by_nobody(daemon, name).await {
+            let in_vain = Instant::now() >= give_up || daemon.0.is_draining();
+            if !held || in_vain || !self.is_held_by_nobody(daemon, name).await {
                 return Err(why);
             }
             slog::info!(daemon.0.config.log, "a name waits for the lease of a daemon that is gone"; "name" => name);

@@ -254,6 +254,9 @@ impl<R: Request> Exchange<R> {
         }
         slog::debug!(self.link.client.config().log, "call is sent again"; "uri" => %self.link.uri, "why" => %why,
             "correlation" => %self.correlation);
+        if matches!(why, NotStarted::Draining { .. }) {
+            self.link.not_taken(binding, self.number);
+        }
         self.link.forget(binding);
         self.state = State::Binding(self.bind());
         None
@@ -294,7 +297,9 @@ impl<R: Request> Exchange<R> {
             Ending::Reply(answer) if answer.flags.contains(Flags::EXCEPTION) => {
                 let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {
                     Ok(fault) => fault,
-                    Err(problem) => return Some(Err(CallError::Failed(Box::new(self.unreadable(&problem.to_string()))))),
+                    Err(problem) => {
+                        return Some(Err(CallError::Failed(Box::new(self.unreadable(&problem.to_string())))));
+                    }
                 };
                 match Failure::from_fault(fault, &budget) {
                     Ok(Failure::NotStarted(why)) => {
@@ -321,8 +326,12 @@ impl<R: Request> Exchange<R> {
                 Some(Err(CallError::Unknown(Unknown::Disconnected { peer, problem })))
             }
             Ending::Lost { written: false } => {
-                let problem = connection.problem();
-                self.again(&binding, NotStarted::Unreachable { uri: self.link.uri.to_string(), problem })
+                let why = if connection.is_draining() {
+                    NotStarted::Draining { what: connection.peer().to_owned() }
+                } else {
+                    NotStarted::Unreachable { uri: self.link.uri.to_string(), problem: connection.problem() }
+                };
+                self.again(&binding, why)
             }
         }
     }

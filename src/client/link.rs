@@ -91,6 +91,16 @@ impl Link {
         self.sent.load(Ordering::Relaxed) > number
     }
 
+    /// The call with this number was sent over `binding`, whose daemon did not take it since it is ending. Then it took none of those that
+    /// were sent over it later either, and they do not count as sent.
+    pub(crate) fn not_taken(&self, binding: &Arc<Binding>, number: u64) {
+        let current = self.binding.lock().unwrap_or_else(PoisonError::into_inner);
+        // Over another binding, later ones may have been sent in earnest.
+        if current.as_ref().is_none_or(|current| Arc::ptr_eq(current, binding)) {
+            self.sent.fetch_min(number.saturating_sub(1), Ordering::Relaxed);
+        }
+    }
+
     /// The binding, usable or not.
     pub(crate) fn last(&self) -> Option<Arc<Binding>> {
         self.binding.lock().unwrap_or_else(PoisonError::into_inner).clone()

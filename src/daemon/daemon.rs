@@ -16,6 +16,7 @@ use crate::daemon::listener;
 use crate::daemon::objects::{Objects, Placed};
 use crate::daemon::placement::{Arbiters, Placement};
 use crate::daemon::remote_object::RemoteObject;
+use crate::daemon::run::Run;
 use crate::daemon::spawn::Spawn;
 use crate::daemon::supervisor::{Forget, Supervisor};
 use crate::object::local::{LocalDaemon, LocalObject};
@@ -24,6 +25,9 @@ use crate::transport::Stream;
 use crate::transport::network::BoxFuture;
 use crate::uri::{Endpoint, ObjectId, Uri};
 use crate::wire::{Limits, Target};
+
+/// What peers are told when no new calls are taken.
+const ENDING: &str = "the daemon is ending";
 
 /// How a daemon behaves.
 #[derive(Clone)]
@@ -95,7 +99,7 @@ pub(crate) struct Inner {
     pub(crate) supervisor: Addr<Supervisor>,
     endpoint: Endpoint,
     objects: Mutex<Objects>,
-    connections: Mutex<Vec<Weak<Shared>>>,
+    connections: Mutex<Connections>,
     /// One for each connection that may be open.
     pub(crate) places: Arc<Semaphore>,
     draining: AtomicBool,
@@ -107,6 +111,14 @@ pub(crate) struct Inner {
     pub(crate) closing: watch::Sender<bool>,
     /// Says `true` when it has ended in order.
     pub(crate) ended: watch::Sender<bool>,
+}
+
+/// The connections of a daemon, and what those are told that come while it ends.
+#[derive(Default)]
+struct Connections {
+    all: Vec<Weak<Shared>>,
+    leaving: bool,
+    hung_up: bool,
 }
 
 /// Done first when a daemon ends.
@@ -212,8 +224,23 @@ impl Daemon {
 
     /// Runs until the process is asked to end (Ctrl-C, SIGTERM), then ends in order: names withdrawn, no new calls, running ones get their
     /// time. A second request ends it at once.
-    pub async fn run(&self) {
-        drain::run(self).await;
+    ///
+    /// Signals are heard from this call on, not only when it is awaited, and keep until then. Until this call the system's default holds: a
+    /// signal ends the process where it is. So whoever tells others that it is ready calls this first:
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let daemon = pyroxene::Daemon::bind("127.0.0.1:0").await?;
+    /// let run = daemon.run();
+    /// println!("ready at {}", daemon.endpoint());
+    /// run.await;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn run(&self) -> Run {
+        Run::new(self.clone())
     }
 
     /// Ends in order, now.
@@ -272,17 +299,39 @@ impl Inner {
 
     /// Remembers a connection, to be told when the daemon ends.
     pub(crate) fn add_connection(&self, shared: &Arc<Shared>) {
-        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those that have ended are let go before the table grows, not each time.
-        if connections.len() == connections.capacity() {
-            connections.retain(|connection| connection.strong_count() > 0);
+        let mut connections = self.lock_connections();
+        // It was on its way here when the others were told.
+        if connections.leaving {
+            shared.go_away(ENDING);
         }
-        connections.push(Arc::downgrade(shared));
+        if connections.hung_up {
+            shared.hang_up();
+        }
+        // Those that have ended are let go before the table grows, not each time.
+        if connections.all.len() == connections.all.capacity() {
+            connections.all.retain(|connection| connection.strong_count() > 0);
+        }
+        connections.all.push(Arc::downgrade(shared));
+    }
+
+    /// Tells every connection, and those to come, that no new calls are taken.
+    pub(crate) fn go_away(&self) {
+        self.lock_connections().leaving = true;
+        self.connections().iter().for_each(|connection| connection.go_away(ENDING));
+    }
+
+    /// Ends every connection, and those to come, once what was said has been written.
+    pub(crate) fn hang_up(&self) {
+        self.lock_connections().hung_up = true;
+        self.connections().iter().for_each(|connection| connection.hang_up());
     }
 
     pub(crate) fn connections(&self) -> Vec<Arc<Shared>> {
-        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        connections.iter().filter_map(Weak::upgrade).collect()
+        self.lock_connections().all.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    fn lock_connections(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -298,9 +347,7 @@ impl Drop for Inner {
         for placed in self.objects().all() {
             placed.entry.remove();
         }
-        for connection in self.connections() {
-            connection.hang_up();
-        }
+        self.hang_up();
     }
 }
 

@@ -31,7 +31,7 @@ impl Deliver {
         let mut turn = VecDeque::new();
         let current = Current { entry, generation: self.generation };
         while current.entry.take_turn(self.generation, &mut turn) {
-            let ran = current.enter(|| run_turn(&mut turn, actor, ctx));
+            let ran = current.enter(|| run_turn(&current.entry, &mut turn, actor, ctx));
             let left = current.entry.give_back(&mut turn);
             if let Err(loss) = ran {
                 return current.entry.lost(self.generation, loss);
@@ -48,11 +48,18 @@ impl Deliver {
     }
 }
 
-/// Runs the calls of one turn until they are done, the actor is lost, or a call has the actor to itself.
-fn run_turn<A: ObjectActor>(turn: &mut VecDeque<Invocation>, actor: &mut A, ctx: &mut Context<A>) -> Result<(), Loss> {
+/// Runs the calls of one turn until they are done, the object or its actor is no more, or a call has the actor to itself.
+fn run_turn<A: ObjectActor>(
+    entry: &Entry,
+    turn: &mut VecDeque<Invocation>,
+    actor: &mut A,
+    ctx: &mut Context<A>,
+) -> Result<(), Loss> {
     let scope = CallScope::begin();
     let mut clock = TurnClock::new();
-    while let Some(invocation) = turn.pop_front() {
+    while !entry.is_over()
+        && let Some(invocation) = turn.pop_front()
+    {
         // The time is asked for each call: the one before it may have taken its own.
         if let Some(why) = invocation.unwanted(|deadline| clock.is_past(deadline)) {
             invocation.refuse(why);

@@ -1,6 +1,7 @@
 //! What stays of an object while its actors come and go: its id, its queue and its state.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::Recipient;
@@ -25,6 +26,8 @@ pub struct Entry {
     methods: &'static [Method],
     capacity: usize,
     queue: Mutex<Queue>,
+    /// Beside the queue, so that a turn can look before each call.
+    over: AtomicBool,
     /// Tells the supervisor; with the generation that was lost.
     on_loss: Box<dyn Fn(Arc<str>, u64, Loss) + Send + Sync>,
 }
@@ -76,7 +79,7 @@ impl Entry {
     ) -> Entry {
         let queue =
             Queue { waiting: VecDeque::new(), actor: None, generation: 0, scheduled: false, state: State::Starting };
-        Entry { id, name, kind, methods, capacity, queue: Mutex::new(queue), on_loss }
+        Entry { id, name, kind, methods, capacity, queue: Mutex::new(queue), over: AtomicBool::new(false), on_loss }
     }
 
     /// Its id.
@@ -193,6 +196,13 @@ impl Entry {
     /// Puts back what a turn did not come to, in its old place; or else its memory. Says whether calls wait.
     pub(crate) fn give_back(&self, turn: &mut VecDeque<Invocation>) -> bool {
         let mut queue = self.lock();
+        if matches!(queue.state, State::Failed(_) | State::Gone) {
+            // Those who waited have been told without these.
+            let why = self.refusal(&queue.state);
+            drop(queue);
+            turn.drain(..).for_each(|invocation| invocation.refuse(why.clone()));
+            return false;
+        }
         while let Some(invocation) = turn.pop_back() {
             queue.waiting.push_front(invocation);
         }
@@ -259,29 +269,35 @@ impl Entry {
 
     /// It is not started again; everybody who waits is told.
     pub(crate) fn fail(&self, problem: &str) {
-        self.end(State::Failed(problem.to_owned()), |label| NotStarted::ObjectFailed {
-            object: label,
-            problem: problem.to_owned(),
-        });
+        self.end(State::Failed(problem.to_owned()));
     }
 
     /// It is no more.
     pub(crate) fn remove(&self) {
-        self.end(State::Gone, |label| NotStarted::Draining { what: label });
+        self.end(State::Gone);
     }
 
-    fn end(&self, state: State, why: impl Fn(String) -> NotStarted) {
+    /// Whether no call is run any more, whatever has been taken out of the queue.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    fn end(&self, state: State) {
+        let why = self.refusal(&state);
         let mut queue = self.lock();
         queue.state = state;
+        self.over.store(true, Ordering::Relaxed);
         queue.generation += 1;
         let (actor, waiting) = (queue.actor.take(), std::mem::take(&mut queue.waiting));
         drop(queue);
         drop(actor);
         for invocation in waiting {
-            invocation.refuse(why(self.label().to_string()));
+            invocation.refuse(why.clone());
         }
     }
 
+    /// What a caller is told in a state in which nothing is taken.
     fn wake(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) {
         if queue.scheduled || queue.waiting.is_empty() {
             return;

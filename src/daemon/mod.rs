@@ -18,6 +18,7 @@ pub mod program;
 pub mod remote_object;
 pub mod respond;
 pub mod restart;
+pub mod run;
 pub mod shared;
 pub mod spawn;
 mod supervisor;

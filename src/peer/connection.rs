@@ -10,8 +10,7 @@ use crate::codec::budget::Budget;
 use crate::object::context::Caller;
 use crate::object::panic;
 use crate::peer::in_flight::{Ending, InFlight};
-use crate::wire::{CorrelationId, GoAway};
-use crate::wire::{Flags, FrameWriter, Limits, MessageType, PeerLimits, SerializerId};
+use crate::wire::{Limits, PeerLimits};
 
 /// One connection. Cheap to clone; the connection ends when the last clone is dropped and its calls have been answered.
 #[derive(Clone)]
@@ -59,12 +58,27 @@ pub(crate) struct State {
     pub(crate) admitted: u64,
     /// This end wants the connection to end once everything is written.
     pub(crate) hang_up: bool,
+    /// Whether this end takes new calls.
+    pub(crate) leaving: Leaving,
     /// The peer takes no new calls.
     pub(crate) draining: Option<String>,
+    /// Bytes that the peer takes, at most; it says so when it takes no new calls.
+    pub(crate) peer_takes: u64,
     /// No caller is left.
     pub(crate) released: bool,
     /// What ended the connection.
     pub(crate) closed: Option<Arc<str>>,
+}
+
+/// How far this end is with telling its peer that it takes no new calls. The task says it, since only the task knows what was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// It takes new calls.
+    No,
+    /// The task is to say it, with this reason.
+    Asked(&'static str),
+    /// It has been said: nothing was taken since.
+    Said,
 }
 
 /// Why a call could not be started on a connection. It surely never ran.
@@ -116,6 +130,11 @@ impl Connection {
     pub fn is_open(&self) -> bool {
         let state = self.0.0.lock();
         state.closed.is_none() && state.draining.is_none()
+    }
+
+    /// Whether the peer has said that it takes no new calls.
+    pub fn is_draining(&self) -> bool {
+        self.0.0.lock().draining.is_some()
     }
 
     /// The largest frame the peer takes, bytes.
@@ -216,7 +235,9 @@ impl Shared {
             answered_bytes: 0,
             admitted: 0,
             hang_up: false,
+            leaving: Leaving::No,
             draining: None,
+            peer_takes: u64::MAX,
             released: false,
             closed: None,
         };
@@ -242,38 +263,32 @@ impl Shared {
         }
     }
 
-    /// Tells the peer to finish what it has sent and to send nothing new.
-    pub(crate) fn go_away(&self, reason: &str) {
-        self.append(|out| {
-            let start = out.len();
-            let frame = FrameWriter::begin(
-                out,
-                MessageType::GoAway,
-                SerializerId::POSTCARD,
-                Flags::default(),
-                0,
-                CorrelationId::NONE,
-            );
-            if (GoAway { reason: reason.to_owned() }).encode(out).is_err()
-                || frame.finish(out, self.peer_limits.max_message).is_err()
-            {
-                out.truncate(start);
-            }
-        });
+    /// Takes no new calls from now on, and tells the peer so.
+    pub(crate) fn go_away(&self, reason: &'static str) {
+        let mut state = self.lock();
+        if state.leaving == Leaving::No {
+            state.leaving = Leaving::Asked(reason);
+            wake(state);
+        }
     }
 
     /// Ends the connection once everything is written.
     pub(crate) fn hang_up(&self) {
+        // Whoever did not hear it before must know which of its calls were not taken.
+        self.go_away("the daemon has ended");
         let mut state = self.lock();
         state.hang_up = true;
         wake(state);
     }
 
-    /// Whether every call of the peer has been answered, and the answers have left.
+    /// Whether every call of the peer has been answered, and the answers have left. While new calls may still come, nobody can say.
     pub(crate) fn is_answered(&self) -> bool {
         let state = self.lock();
         state.closed.is_some()
-            || (state.admitted == state.answered && state.out.is_empty() && state.written == state.taken)
+            || (state.leaving == Leaving::Said
+                && state.admitted == state.answered
+                && state.out.is_empty()
+                && state.written == state.taken)
     }
 
     /// Whether it has ended.
@@ -287,7 +302,7 @@ impl Shared {
         let mut state = self.lock();
         if state.closed.is_none() {
             state.closed = Some(problem.to_string().into());
-            let written = state.written;
+            let written = state.written.min(state.peer_takes);
             state.in_flight.lose_all(written, &mut wakers);
             state.out = Vec::new();
         }

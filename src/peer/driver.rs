@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep};
 
 use crate::codec::call::NamedCall;
@@ -20,17 +20,19 @@ use crate::object::invocation::{Body, Invocation, nearest};
 use crate::object::local::LocalDaemon;
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{Reply, ReplySink, WireReply};
-use crate::peer::connection::{Shared, State};
+use crate::peer::connection::{Leaving, Shared, State};
 use crate::peer::export::Exports;
 use crate::peer::lane::Lane;
 use crate::peer::room::Room;
 use crate::transport::Stream;
-use crate::wire::{Bind, Flags, Frame, FrameWriter, GoAway, MessageType, SerializerId};
+use crate::wire::{Bind, CorrelationId, Features, Flags, Frame, FrameWriter, GoAway, MessageType, SerializerId};
 
 /// An outgoing buffer larger than this is given back when it has been written.
 const KEEP_BUFFER: usize = 256 * 1024;
 /// Replies to calls that were never made, before the peer is taken for broken.
 const MAX_STRAY: u32 = 16;
+/// How long a peer that was hung up on may take to read to the end and hang up itself.
+const PART: Duration = Duration::from_secs(1);
 
 /// The task of one connection. It ends when the connection does, and tells every caller.
 pub(crate) struct Driver {
@@ -39,12 +41,18 @@ pub(crate) struct Driver {
     exports: Exports,
     /// Where answers go that belong to no object.
     root: Arc<Lane>,
+    /// What the peer speaks, as far as this end needs to know.
+    features: Features,
     /// Received, and not yet a whole frame.
     input: BytesMut,
     room: Room,
     /// Calls of the peer for the object behind `arrived_for`, which it gets all at once.
     arrived: VecDeque<Invocation>,
     arrived_for: usize,
+    /// Bytes received since the handshake.
+    received: u64,
+    /// No new calls are taken.
+    leaving: bool,
     /// On its way out, of which `sent` bytes are gone.
     output: Vec<u8>,
     sent: usize,
@@ -76,10 +84,13 @@ impl Driver {
             shared,
             exports: Exports::new(daemon),
             root,
+            features: Features::default(),
+            received: input.len() as u64,
             input,
             room: Room::default(),
             arrived: VecDeque::new(),
             arrived_for: 0,
+            leaving: false,
             output: Vec::new(),
             sent: 0,
             admitted: 0,
@@ -97,11 +108,34 @@ impl Driver {
         &mut self.exports
     }
 
+    /// The peer says that it speaks these.
+    pub(crate) fn set_features(&mut self, features: Features) {
+        self.features = features;
+    }
+
     /// Moves bytes until the connection ends.
     pub(crate) async fn run(mut self) {
         let problem = std::future::poll_fn(|cx| self.poll(cx)).await;
+        if self.shared.lock().hang_up {
+            self.part().await;
+        }
         slog::debug!(self.shared.log, "connection ended"; "peer" => &self.shared.caller.address, "why" => %problem);
         self.shared.close(&problem);
+    }
+
+    /// Lets the peer read to the end. A socket that is closed while something unread is in it takes with it what was written last.
+    async fn part(&mut self) {
+        let part = async {
+            self.stream.shutdown().await?;
+            loop {
+                // Nothing of it is taken: it lies behind what GOAWAY said.
+                self.input.clear();
+                if self.stream.read_buf(&mut self.input).await? == 0 {
+                    return io::Result::Ok(());
+                }
+            }
+        };
+        let _ = tokio::time::timeout(PART, part).await;
     }
 
     /// Ready when the connection has ended, with the reason.
@@ -150,6 +184,11 @@ impl Driver {
                 }
                 let mut state = self.shared.lock();
                 state.in_flight.begin(Instant::now);
+                if let Leaving::Asked(reason) = state.leaving {
+                    drop(state);
+                    self.go_away(reason);
+                    continue;
+                }
                 if state.out.is_empty() {
                     if state.released && state.in_flight.is_idle() {
                         return Err(io::Error::other("nobody uses it any more"));
@@ -184,6 +223,24 @@ impl Driver {
         }
     }
 
+    /// Says what was taken so far; whatever comes from here on is refused.
+    fn go_away(&mut self, reason: &str) {
+        self.leaving = true;
+        let taken = self.received - self.input.len() as u64;
+        let mut state = self.shared.lock();
+        state.leaving = Leaving::Said;
+        if state.closed.is_some() || !self.features.contains(Features::GO_AWAY) {
+            return;
+        }
+        let (kind, flags) = (MessageType::GoAway, Flags::default());
+        let frame = FrameWriter::begin(&mut state.out, kind, SerializerId::POSTCARD, flags, 0, CorrelationId::NONE);
+        match (GoAway { reason: reason.to_owned(), taken }).encode(&mut state.out) {
+            // A few bytes are never too many.
+            Ok(()) => drop(frame.finish(&mut state.out, u32::MAX)),
+            Err(_) => frame.abandon(&mut state.out),
+        }
+    }
+
     /// Reads once; whether anything came.
     fn read(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         self.room.make(&mut self.input);
@@ -192,6 +249,7 @@ impl Driver {
             Poll::Ready(Ok(0)) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the other end closed it")),
             Poll::Ready(Ok(read)) => {
                 self.room.learn(read);
+                self.received += read as u64;
                 self.take_frames().map(|()| true)
             }
             Poll::Ready(Err(problem)) => Err(problem),
@@ -261,8 +319,12 @@ impl Driver {
             MessageType::Bind => self.bind(&frame),
             MessageType::Ping => self.ping(frame),
             MessageType::GoAway => {
-                let reason = GoAway::decode(&frame.payload).map_or_else(|e| e.to_string(), |away| away.reason);
-                self.shared.lock().draining = Some(reason);
+                let away = GoAway::decode(&frame.payload);
+                let mut state = self.shared.lock();
+                if let Ok(away) = &away {
+                    state.peer_takes = state.peer_takes.min(away.taken);
+                }
+                state.draining = Some(away.map_or_else(|e| e.to_string(), |away| away.reason));
             }
             // Features that this end has not announced; a polite peer does not send them.
             MessageType::Cancel | MessageType::Item | MessageType::Credit => {}
@@ -342,7 +404,7 @@ impl Driver {
         let size = header.payload_len;
         self.admitted += 1;
         self.admitted_bytes += u64::from(size);
-        let busy = self.over_limit();
+        let unwelcome = if self.leaving { Some(self.refuse_new()) } else { self.over_limit() };
         let reply = |sink: &Arc<Lane>, method: u32| {
             Reply::wire(WireReply {
                 sink: Arc::clone(sink) as Arc<dyn ReplySink>,
@@ -355,7 +417,7 @@ impl Driver {
             })
         };
         let refuse = |reply: Reply, why: NotStarted| reply.fail(Failure::NotStarted(why));
-        if let Some(why) = busy {
+        if let Some(why) = unwelcome {
             return refuse(reply(&self.root, 0), why);
         }
         let (handle, method, body) = match self.open_call(header.serializer, payload) {
@@ -422,6 +484,13 @@ impl Driver {
                 method: call.method.clone(),
             })?;
         Ok((handle, method as u32, Body::Arguments(Box::new(call.args))))
+    }
+
+    /// Why no call is taken any more.
+    fn refuse_new(&self) -> NotStarted {
+        // Counted before it is answered, or an earlier call that still runs could be taken for the one that was.
+        self.shared.lock().admitted = self.admitted;
+        NotStarted::Draining { what: "the daemon".to_owned() }
     }
 
     /// Why no further call of the peer can be taken now.

@@ -27,7 +27,12 @@ pub struct InFlight {
 enum Slot {
     Free,
     /// Until `deadline`, which it has from the moment its time begins.
-    Waiting { waker: Waker, ms: u32, deadline: Option<Instant>, end: u64 },
+    Waiting {
+        waker: Waker,
+        ms: u32,
+        deadline: Option<Instant>,
+        end: u64,
+    },
     /// With the deadline it had.
     Ready(Ending, Option<Instant>),
     Abandoned,
@@ -57,9 +62,9 @@ pub enum Ending {
     Reply(Answer),
     /// The deadline passed.
     OutOfTime,
-    /// The connection was lost; whether the last byte of the call had been given to the network.
+    /// The connection was lost; whether the peer may have taken the call.
     Lost {
-        /// All of it.
+        /// All of it had been given to the network, and the peer has not said that it did not take it.
         written: bool,
     },
 }
@@ -133,7 +138,9 @@ impl InFlight {
         let seq = frame.header.seq;
         match self.slots.get_mut(usize::from(seq)) {
             Some(slot @ Slot::Waiting { .. }) => {
-                let Slot::Waiting { waker, deadline, .. } = std::mem::replace(slot, Slot::Free) else { return Ok(None) };
+                let Slot::Waiting { waker, deadline, .. } = std::mem::replace(slot, Slot::Free) else {
+                    return Ok(None);
+                };
                 *slot = Slot::Ready(Ending::Reply(frame.into()), deadline);
                 Ok(Some(waker))
             }
@@ -300,10 +307,8 @@ mod tests {
     #[test]
     fn a_lost_connection_tells_what_was_written() {
         let mut table = InFlight::new(4);
-        let (first, second) = (
-            table.insert(Waker::noop().clone(), SOON).unwrap(),
-            table.insert(Waker::noop().clone(), SOON).unwrap(),
-        );
+        let (first, second) =
+            (table.insert(Waker::noop().clone(), SOON).unwrap(), table.insert(Waker::noop().clone(), SOON).unwrap());
         table.written_until(first, 100);
         table.written_until(second, 200);
         table.lose_all(150, &mut Vec::new());

@@ -115,6 +115,9 @@ pub struct Bind {
 pub struct GoAway {
     /// Why.
     pub reason: String,
+    /// Bytes that it has taken from the other end, counted from the end of the CONNECT. A call that ends behind them never runs, whether
+    /// it is still answered or not.
+    pub taken: u64,
 }
 
 /// The version of the messages in this file.

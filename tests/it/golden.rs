@@ -201,7 +201,7 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             plain(MessageType::Bound, 3, &with(&|out| bound(1).encode(out).unwrap())),
         ),
         ("goaway", "GOAWAY: no new calls", {
-            let away = GoAway { reason: "the daemon is ending".into() };
+            let away = GoAway { reason: "the daemon is ending".into(), taken: 156 };
             plain(MessageType::GoAway, 0, &with(&|out| away.encode(out).unwrap()))
         }),
         ("ping", "PING, and what answers it", {

@@ -10,12 +10,15 @@ mod announce;
 mod blocking;
 mod calls;
 mod chaos;
+mod drain;
 mod faults;
 mod fuzz_seeds;
 mod golden;
 mod limits;
 mod macros;
 mod order;
+#[cfg(unix)]
+mod processes;
 mod reconnect;
 mod shutdown;
 mod simulation;

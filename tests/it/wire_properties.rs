@@ -171,7 +171,7 @@ proptest! {
     #[test]
     fn handshakes_survive_the_journey(
         target in target(), table in table(), session in any::<u128>(), features in any::<u64>(), reason in ".{0,40}",
-        max_message in any::<u32>(), in_flight in any::<u16>(), timeout_ms in any::<u32>(),
+        max_message in any::<u32>(), in_flight in any::<u16>(), timeout_ms in any::<u32>(), taken in any::<u64>(),
     ) {
         let (features, limits) = (Features(features), PeerLimits { max_message, in_flight });
         let mut out = Vec::new();
@@ -190,7 +190,7 @@ proptest! {
         bind.encode(&mut out).unwrap();
         prop_assert_eq!(Bind::decode(&out), Ok(bind));
         out.clear();
-        let away = GoAway { reason };
+        let away = GoAway { reason, taken };
         away.encode(&mut out).unwrap();
         prop_assert_eq!(GoAway::decode(&out), Ok(away));
     }

@@ -1,5 +1,7 @@
 //! `pyroxene echo`: the echo object, served.
 
+use pyroxene::Daemon;
+
 use crate::cli::app::App;
 use crate::cli::failure::Failure;
 use crate::cli::serving::Place;
@@ -24,13 +26,15 @@ impl Echo {
             Some(name) => app.name(name)?.as_str().trim_start_matches(':').to_owned(),
             None => "echo".to_owned(),
         };
-        let daemon = self.place.bind(app, self.port).await?;
-        let log = app.log.clone();
-        let echo = daemon.supervise(&name, move || EchoObject::new(log.clone())).await?;
-        if self.register.is_some() {
-            daemon.announce(app.name_server(&app.client).await?).await?;
-        }
-        self.place.serve(&daemon, || app.screen.line(&echo.uri().to_string())).await;
-        Ok(())
+        let start = async |daemon: &Daemon| {
+            let log = app.log.clone();
+            let echo = daemon.supervise(&name, move || EchoObject::new(log.clone())).await?;
+            if self.register.is_some() {
+                daemon.announce(app.name_server(&app.client).await?).await?;
+            }
+            app.screen.line(&echo.uri().to_string());
+            Ok(())
+        };
+        self.place.serve(app, self.port, start).await.map(drop)
     }
 }

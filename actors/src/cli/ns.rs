@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use pyroxene::Daemon;
 use pyroxene::uri::Uri;
 
 use crate::cli::app::App;
@@ -31,9 +32,22 @@ pub(super) struct Ns {
 
 impl Ns {
     pub(super) async fn run(&self, app: &App) -> Result<(), Failure> {
-        let daemon = self.place.bind(app, self.port.unwrap_or(app.config.ns_port)).await?;
+        let port = self.port.unwrap_or(app.config.ns_port);
+        let started = self.place.serve(app, port, async |daemon| self.start(app, daemon).await).await?;
+        if let Some((Some(discovery), _)) = started {
+            discovery.stop();
+        }
+        Ok(())
+    }
+
+    /// The name server, those who find it, and the file, which is gone when this is.
+    async fn start(
+        &self,
+        app: &App,
+        daemon: &Daemon,
+    ) -> Result<(Option<discovery::Listening>, Option<UriFile<'_>>), Failure> {
         let config = name_server::Config { log: app.log.clone(), ..name_server::Config::default() };
-        let server = name_server::start_with(&daemon, config).await?;
+        let server = name_server::start_with(daemon, config).await?;
         let uri = server.uri();
         let discovery = if self.no_discovery {
             None
@@ -42,12 +56,8 @@ impl Ns {
             Some(discovery::start(uri, port, app.log.clone())?)
         };
         let file = self.uri_file.as_deref().map(|file| UriFile::write(file, uri)).transpose()?;
-        self.place.serve(&daemon, || app.screen.line(&format!("ready {uri}"))).await;
-        if let Some(discovery) = discovery {
-            discovery.stop();
-        }
-        drop(file);
-        Ok(())
+        app.screen.line(&format!("ready {uri}"));
+        Ok((discovery, file))
     }
 }
 

@@ -27,8 +27,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// A daemon that listens there.
-    pub(super) async fn bind(&self, app: &App, port: u16) -> Result<Daemon, Failure> {
+    async fn bind(&self, app: &App, port: u16) -> Result<Daemon, Failure> {
         let mut config = DaemonConfig {
             insecure: self.insecure,
             public_host: self.public_host.clone(),
@@ -43,19 +42,27 @@ impl Place {
         })
     }
 
-    /// Says that it is `ready`, and serves until Ctrl-C, SIGTERM or, if that was asked for, the end of stdin; ends in order.
-    pub(super) async fn serve(&self, daemon: &Daemon, ready: impl FnOnce()) {
-        let said = async {
-            ready();
-            std::future::pending::<()>().await;
+    /// A daemon that listens there, with what `start` makes of it; `start` says when it is ready. Serves until Ctrl-C, SIGTERM or, if
+    /// that was asked for, the end of stdin, and ends in order. Returns what `start` made, unless it was asked to end before that.
+    pub(super) async fn serve<T>(
+        &self,
+        app: &App,
+        port: u16,
+        start: impl AsyncFnOnce(&Daemon) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        let daemon = self.bind(app, port).await?;
+        let mut run = daemon.run();
+        let started = tokio::select! {
+            biased;
+            started = start(&daemon) => Some(started?),
+            () = run.asked() => None,
         };
         tokio::select! {
-            // The daemon hears signals from its first poll on, which therefore comes first.
             biased;
-            () = daemon.run() => {}
+            () = run.into_future() => {}
             () = end_of_stdin(), if self.end_with_stdin => daemon.shutdown().await,
-            () = said => {}
         }
+        Ok(started)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::program::{Names, Running, User, free_udp_port};
+use crate::program::{Names, PATIENCE, Running, User, free_udp_port};
 
 #[test]
 fn a_name_server_says_when_it_is_ready_and_ends_in_order() {
@@ -107,4 +107,19 @@ fn a_name_server_is_found_by_the_file_it_writes() {
     names.running.terminate();
     assert_eq!(names.running.ended().code, Some(0));
     assert!(!file.exists(), "a name server that ended is not to be found");
+}
+
+#[test]
+fn an_echo_object_that_still_looks_for_its_name_server_ends_in_order_when_it_is_asked_to() {
+    let user = User::new();
+    // Takes connections, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = silent.local_addr().unwrap().to_string();
+    let echo = user.start(&["--ns", &at, "echo", "--register", "never.said"]);
+    let (sender, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(silent.accept()));
+    let _asking = asked.recv_timeout(PATIENCE).expect("it asks").unwrap();
+    echo.terminate();
+    let ended = echo.ended();
+    assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.as_str()), (Some(0), "", ""), "it never was ready");
 }

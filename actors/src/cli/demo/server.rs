@@ -1,6 +1,6 @@
 //! The process of the bank.
 
-use pyroxene::Restart;
+use pyroxene::{Daemon, Restart};
 
 use crate::cli::app::App;
 use crate::cli::demo::Where;
@@ -26,10 +26,12 @@ impl DemoServer {
     pub(in crate::cli) async fn run(&self, app: &App) -> Result<(), Failure> {
         let app = self.at.app(app);
         let place = Place { host: "127.0.0.1".to_owned(), insecure: false, public_host: None, end_with_stdin: true };
-        let daemon = place.bind(&app, 0).await?;
-        let account = daemon.object("bank.alice", Account::default).restart(Restart::on_failure()).spawn().await?;
-        daemon.announce(app.name_server(&app.client).await?).await?;
-        place.serve(&daemon, || app.screen.line(&account.uri().to_string())).await;
-        Ok(())
+        let start = async |daemon: &Daemon| {
+            let account = daemon.object("bank.alice", Account::default).restart(Restart::on_failure()).spawn().await?;
+            daemon.announce(app.name_server(&app.client).await?).await?;
+            app.screen.line(&account.uri().to_string());
+            Ok(())
+        };
+        place.serve(&app, 0, start).await.map(drop)
     }
 }
