@@ -297,7 +297,6 @@ impl Entry {
         }
     }
 
-    /// What a caller is told in a state in which nothing is taken.
     fn wake(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) {
         if queue.scheduled || queue.waiting.is_empty() {
             return;
