@@ -29,6 +29,8 @@ use crate::wire::{Bind, CorrelationId, Features, Flags, Frame, FrameWriter, GoAw
 
 /// An outgoing buffer larger than this is given back when it has been written.
 const KEEP_BUFFER: usize = 256 * 1024;
+/// Bytes that are read until others on this thread get their turn: a peer that never pauses must not keep them waiting.
+const TURN: usize = 64 * 1024;
 /// Replies to calls that were never made, before the peer is taken for broken.
 const MAX_STRAY: u32 = 16;
 /// How long a peer that was hung up on may take to read to the end and hang up itself.
@@ -151,15 +153,20 @@ impl Driver {
         if !self.input.is_empty() && self.partial_since.is_none() {
             self.take_frames()?;
         }
+        let mut turn = TURN;
         loop {
-            let backlog = self.write(cx)?;
-            if backlog > self.shared.limits.out_buffer as usize {
-                // Who does not read its replies is not read either.
+            if !self.write(cx)? {
                 return self.sleep(cx);
             }
-            if !self.read(cx)? {
+            if turn == 0 {
+                cx.waker().wake_by_ref();
                 return self.sleep(cx);
             }
+            let read = self.read(cx)?;
+            if read == 0 {
+                return self.sleep(cx);
+            }
+            turn = turn.saturating_sub(read);
             // Whoever was read for runs first; then their frames leave together.
             let mut state = self.shared.lock();
             if state.out.is_empty() && self.output.len() == self.sent {
@@ -173,8 +180,8 @@ impl Driver {
         }
     }
 
-    /// Writes what waits; returns how many bytes still do. Afterwards the task is woken when there is more.
-    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<usize> {
+    /// Writes what waits; says whether the peer may be read. Afterwards the task is woken when there is more.
+    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         loop {
             if self.sent == self.output.len() {
                 self.output.clear();
@@ -199,7 +206,7 @@ impl Driver {
                     if !state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
                         state.task = Some(cx.waker().clone());
                     }
-                    return Ok(0);
+                    return Ok(true);
                 }
                 std::mem::swap(&mut self.output, &mut state.out);
                 state.taken += self.output.len() as u64;
@@ -217,7 +224,10 @@ impl Driver {
                     let mut state = self.shared.lock();
                     state.in_flight.begin(Instant::now);
                     state.task = Some(cx.waker().clone());
-                    return Ok(self.output.len() - self.sent + state.out.len());
+                    // Who does not read its replies is not read either; nor is one that has been answered for the last time, or it could
+                    // keep the end away by calling on.
+                    let waiting = self.output.len() - self.sent + state.out.len();
+                    return Ok(waiting <= self.shared.limits.out_buffer as usize && !state.hang_up);
                 }
             }
         }
@@ -241,16 +251,16 @@ impl Driver {
         }
     }
 
-    /// Reads once; whether anything came.
-    fn read(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+    /// Reads once; how many bytes came.
+    fn read(&mut self, cx: &mut Context<'_>) -> io::Result<usize> {
         self.room.make(&mut self.input);
         match pin!(self.stream.read_buf(&mut self.input)).poll(cx) {
-            Poll::Pending => Ok(false),
+            Poll::Pending => Ok(0),
             Poll::Ready(Ok(0)) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the other end closed it")),
             Poll::Ready(Ok(read)) => {
                 self.room.learn(read);
                 self.received += read as u64;
-                self.take_frames().map(|()| true)
+                self.take_frames().map(|()| read)
             }
             Poll::Ready(Err(problem)) => Err(problem),
         }
