@@ -4,11 +4,12 @@
 //! made from the configuration. Threads without a runtime share, with the feature `blocking`, that of the thread in the background.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
 use tokio::runtime::Id;
 
-use crate::client::client::{Client, Inner};
+use crate::client::client::{Client, ClientConfig, Inner, Resolver};
 use crate::client::connect::{Connect, IntoUri};
 use crate::client::dyn_proxy::DynProxy;
 use crate::client::proxy::Proxy;
@@ -17,7 +18,10 @@ use crate::config::{Config, ConfigError};
 use crate::naming::NameServer;
 use crate::naming::locate::LocateError;
 use crate::object::interface::Interface;
-use crate::uri::Uri;
+use crate::object::outcome::NotStarted;
+use crate::transport::Stream;
+use crate::transport::network::{BoxFuture, Listener, Network};
+use crate::uri::{Endpoint, Uri};
 
 /// Kept alive by the proxies that use it, and by whoever installed it.
 static CLIENTS: LazyLock<Mutex<HashMap<Id, Weak<Inner>>>> = LazyLock::new(Mutex::default);
@@ -28,8 +32,8 @@ thread_local! {
 }
 
 impl Client {
-    /// The client of the current runtime, made from the configuration when there is none. A configuration that cannot be read counts as
-    /// none: [`Client::from_config`] says what is wrong with it.
+    /// The client of the current runtime, made from the configuration when there is none. With a configuration that cannot be used it
+    /// reaches nobody, and says why.
     ///
     /// # Panics
     /// Outside of a tokio runtime, unless the feature `blocking` is on.
@@ -40,8 +44,10 @@ impl Client {
         if let Some(inner) = clients.get(&id).and_then(Weak::upgrade) {
             return Client(inner);
         }
-        let config = Config::load().unwrap_or_default();
-        let client = Client::new(config.client(), Arc::new(config.resolver()));
+        let client = Client::from_config().unwrap_or_else(|problem| {
+            let nowhere = Arc::new(Nowhere(problem));
+            Client::new(ClientConfig { network: nowhere.clone(), ..ClientConfig::default() }, nowhere)
+        });
         clients.retain(|_, inner| inner.strong_count() > 0);
         clients.insert(id, Arc::downgrade(&client.0));
         drop(clients);
@@ -70,6 +76,35 @@ impl Client {
     pub fn install(&self) {
         let mut clients = CLIENTS.lock().unwrap_or_else(PoisonError::into_inner);
         clients.insert(runtime::expect().id(), Arc::downgrade(&self.0));
+    }
+}
+
+/// Where everything is for a client whose configuration cannot be used: with half of what was said it might reach the wrong objects.
+struct Nowhere(ConfigError);
+
+impl Nowhere {
+    fn refuse<T: Send>(&self) -> BoxFuture<'_, io::Result<T>> {
+        Box::pin(async { Err(io::Error::new(io::ErrorKind::InvalidInput, self.0.to_string())) })
+    }
+}
+
+impl Network for Nowhere {
+    fn connect<'a>(&'a self, _: &'a Endpoint) -> BoxFuture<'a, io::Result<Stream>> {
+        self.refuse()
+    }
+
+    fn listen<'a>(&'a self, _: &'a Endpoint) -> BoxFuture<'a, io::Result<Box<dyn Listener>>> {
+        self.refuse()
+    }
+}
+
+impl Resolver for Nowhere {
+    fn resolve<'a>(&'a self, _: &'a Client, uri: &'a Uri) -> BoxFuture<'a, Result<Uri, NotStarted>> {
+        Box::pin(async { Err(NotStarted::Unresolved { name: uri.to_string(), problem: self.0.to_string() }) })
+    }
+
+    fn name_server<'a>(&'a self, _: &'a Client) -> BoxFuture<'a, Result<Uri, Vec<String>>> {
+        Box::pin(async { Err(vec![self.0.to_string()]) })
     }
 }
 

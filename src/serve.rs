@@ -98,12 +98,12 @@ impl Daemon {
     /// A daemon that listens at `address`: `host:port` (port 0 for any free one) or `./u:path` of a Unix socket.
     ///
     /// # Errors
-    /// It cannot listen there, or must not.
+    /// It cannot listen there, or must not; or the configuration cannot be used.
     ///
     /// # Panics
     /// Outside of an actix system, such as `#[pyroxene::main]` makes.
     pub async fn bind(address: &str) -> Result<Daemon, BindError> {
-        let config = Config::load().unwrap_or_default();
+        let config = Config::load().map_err(|problem| BindError::Configuration(problem.to_string()))?;
         let mut daemon = DaemonConfig { log: crate::log::logger(&config.log), ..DaemonConfig::default() };
         daemon.limits.max_message = config.max_message;
         Daemon::bind_with(daemon, Client::current(), &address.parse::<Endpoint>()?).await

@@ -6,6 +6,9 @@ use crate::uri::UriError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
+    /// The configuration from outside cannot be used.
+    #[error("{0}")]
+    Configuration(String),
     /// The address is not one.
     #[error("cannot bind: {0}")]
     Address(#[from] UriError),

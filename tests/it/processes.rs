@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pyroxene::daemon::program;
-use pyroxene::{CallError, Daemon, Proxy};
+use pyroxene::{CallError, Daemon, DynProxy, NameServer, Proxy};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -55,6 +55,7 @@ fn server() {
         "ready" => program::main(says_ready_and_dawdles()),
         "deaf" => program::main(hosts_and_never_runs()),
         "seeker" => program::main(pyroxene::serve("nobody.registers.this", || Ledger(book()))),
+        "misconfigured" => program::main(misconfigured()),
         role => panic!("{role} is no role"),
     };
     assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::SUCCESS));
@@ -71,6 +72,15 @@ async fn ledger() {
     say(&format!("ready {}", ledger.uri()));
     run.await;
     say("ended");
+}
+
+async fn misconfigured() {
+    let cannot_bind = Daemon::bind("127.0.0.1:0").await.unwrap_err();
+    say(&format!("bind {cannot_bind}"));
+    let cannot_connect = DynProxy::connect("PYRO://127.0.0.1:1/account").await.unwrap_err();
+    say(&format!("connect {cannot_connect}"));
+    let cannot_locate = NameServer::locate().await.unwrap_err();
+    say(&format!("locate {cannot_locate}"));
 }
 
 async fn says_ready_and_dawdles() {
@@ -192,6 +202,18 @@ async fn a_program_that_never_runs_its_daemon_ends_by_a_signal_like_any_other() 
     server.line("ready").await;
     server.terminate().await;
     assert_eq!(server.ended().await.signal(), Some(15));
+}
+
+#[actix::test]
+async fn a_setting_that_cannot_be_read_stops_what_it_is_for_and_is_named() {
+    let mut server = Server::start_with("misconfigured", |command| {
+        command.env("PYROXENE_TIMEOUT_MS", "soon");
+    });
+    for what in ["bind", "connect", "locate"] {
+        let said = server.line(what).await;
+        assert!(said.contains("timeout_ms") && said.contains("soon"), "{what}: {said}");
+    }
+    assert_eq!(server.ended().await.code(), Some(0));
 }
 
 type Outcomes = HashMap<u64, Result<u64, CallError>>;

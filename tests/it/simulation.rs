@@ -1,7 +1,7 @@
 //! Clients, a server and a name server in one thread, over a network that is held up, cut and crashed, on a clock of its own.
 //!
-//! What happens follows from a seed. A failure prints it, and `PYROXENE_SIM_SEED=n cargo test --test it simulation` repeats that run.
-//! `PYROXENE_SIM_SEEDS=n` says how many seeds are run; the first is always 0.
+//! What happens follows from a seed. A failure prints it, and `SIM_SEED=n cargo test --test it simulation` repeats that run.
+//! `SIM_SEEDS=n` says how many seeds are run; the first is always 0.
 //!
 //! | | invariant |
 //! |---|---|
@@ -32,7 +32,7 @@ const PATIENCE: u64 = 1_000;
 
 #[test]
 fn no_fault_makes_a_claim_untrue() {
-    let seeds = match (variable("PYROXENE_SIM_SEED"), variable("PYROXENE_SIM_SEEDS")) {
+    let seeds = match (variable("SIM_SEED"), variable("SIM_SEEDS")) {
         (Some(seed), _) => seed..seed + 1,
         (None, seeds) => 0..seeds.unwrap_or(SEEDS),
     };
@@ -41,7 +41,7 @@ fn no_fault_makes_a_claim_untrue() {
         let history = world::run(seed, None);
         if let Err(violation) = history.check() {
             panic!(
-                "seed {seed}: {violation}\n{history}\nrun it again: PYROXENE_SIM_SEED={seed} cargo test --test it simulation"
+                "seed {seed}: {violation}\n{history}\nrun it again: SIM_SEED={seed} cargo test --test it simulation"
             );
         }
         calls += history.summary();
