@@ -293,7 +293,9 @@ impl<R: Request> Exchange<R> {
             Ending::Reply(answer) if answer.flags.contains(Flags::EXCEPTION) => {
                 let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {
                     Ok(fault) => fault,
-                    Err(problem) => return Some(Err(CallError::Failed(Box::new(self.unreadable(&problem.to_string()))))),
+                    Err(problem) => {
+                        return Some(Err(CallError::Failed(Box::new(self.unreadable(&problem.to_string())))));
+                    }
                 };
                 match Failure::from_fault(fault, &budget) {
                     Ok(Failure::NotStarted(why)) => self.again(&binding, why),
@@ -304,9 +306,9 @@ impl<R: Request> Exchange<R> {
                     })),
                 }
             }
-            Ending::Reply(answer) => {
-                Some(R::read(&answer, &budget).map_err(|problem| CallError::Failed(Box::new(self.unreadable(&problem)))))
-            }
+            Ending::Reply(answer) => Some(
+                R::read(&answer, &budget).map_err(|problem| CallError::Failed(Box::new(self.unreadable(&problem)))),
+            ),
             Ending::OutOfTime => Some(Err(CallError::Unknown(self.out_of_time()))),
             Ending::Lost { written: true } => {
                 self.link.forget(&binding);
@@ -404,10 +406,22 @@ impl<R: Request> Exchange<R> {
 
 impl<R: Request> Drop for Exchange<R> {
     fn drop(&mut self) {
-        if let State::Waiting { binding, seq } = &self.state
-            && let Route::Remote(connection, _) = &binding.route
-        {
-            connection.abandon(*seq);
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Waiting { binding, seq } => {
+                if let Route::Remote(connection, _) = &binding.route {
+                    connection.abandon(seq);
+                }
+            }
+            State::Local { outcome, .. } => {
+                // First it is known that nobody waits; then the call can leave the queue.
+                drop(outcome);
+                if let Some(binding) = self.link.last()
+                    && let Route::Local(object) = &binding.route
+                {
+                    object.sweep();
+                }
+            }
+            State::New | State::Binding(_) | State::Done => {}
         }
     }
 }

@@ -8,6 +8,7 @@ mod support;
 
 mod announce;
 mod calls;
+mod cancel;
 mod chaos;
 mod faults;
 mod fuzz_seeds;
