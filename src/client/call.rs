@@ -27,7 +27,7 @@ use crate::wire::SerializerId;
 
 /// A call that is made when it is awaited. Calls of one proxy and its clones start in the order in which they are first polled.
 ///
-/// Dropping it gives the call up: one that waits in its object's queue in this process is not run.
+/// Dropping it gives the call up: one that waits in its object's queue, here or elsewhere, is not run.
 #[must_use = "a call is made when it is awaited; a oneway by `do_send`"]
 pub struct Call<M: RemoteMessage>(pub(crate) Exchange<Typed<M>>);
 

@@ -424,10 +424,22 @@ impl<R: Request> Exchange<R> {
 
 impl<R: Request> Drop for Exchange<R> {
     fn drop(&mut self) {
-        if let State::Waiting { binding, seq } = &self.state
-            && let Route::Remote(connection, _) = &binding.route
-        {
-            connection.abandon(*seq);
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Waiting { binding, seq } => {
+                if let Route::Remote(connection, _) = &binding.route {
+                    connection.abandon(seq);
+                }
+            }
+            State::Local { outcome, .. } => {
+                // First it is known that nobody waits; then the call can leave the queue.
+                drop(outcome);
+                if let Some(binding) = self.link.last()
+                    && let Route::Local(object) = &binding.route
+                {
+                    object.sweep();
+                }
+            }
+            State::New | State::Binding(_) | State::Done => {}
         }
     }
 }

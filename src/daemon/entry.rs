@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::Recipient;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::daemon::deliver::Deliver;
 use crate::object::interface::Method;
@@ -212,6 +213,25 @@ impl Entry {
         !queue.waiting.is_empty()
     }
 
+    /// Takes the calls out of the queue that need not run any more: their callers are told, and others get their places.
+    pub(crate) fn sweep(&self, now: Instant) {
+        let mut queue = self.lock();
+        if !queue.waiting.iter().any(|invocation| invocation.is_unwanted(now)) {
+            return;
+        }
+        let mut unwanted = Vec::new();
+        for invocation in std::mem::take(&mut queue.waiting) {
+            if invocation.is_unwanted(now) {
+                unwanted.push(invocation);
+            } else {
+                queue.waiting.push_back(invocation);
+            }
+        }
+        drop(queue);
+        // Without the lock: an answer takes that of the connection.
+        unwanted.into_iter().for_each(|invocation| invocation.withdraw(now));
+    }
+
     /// The generation of the actor about to be made; `None` when the object is not to be started any more.
     pub(crate) fn begin(&self) -> Option<u64> {
         let mut queue = self.lock();
@@ -338,6 +358,10 @@ impl LocalObject for Arc<Entry> {
 
     fn submit_all(&self, invocations: &mut VecDeque<Invocation>) {
         self.push_all(invocations);
+    }
+
+    fn sweep(&self) {
+        Entry::sweep(self, Instant::now());
     }
 }
 

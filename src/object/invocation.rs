@@ -63,6 +63,23 @@ impl Invocation {
     #[inline]
     pub(crate) fn unwanted(&self, is_past: impl FnOnce(Instant) -> bool) -> Option<NotStarted> {
         self.reply.dequeued();
+        self.why_not(is_past)
+    }
+
+    /// The same while it waits in the queue.
+    pub(crate) fn is_unwanted(&self, now: Instant) -> bool {
+        self.deadline <= now || self.reply.is_abandoned()
+    }
+
+    /// It is taken out of the queue, where it waited for nothing.
+    pub(crate) fn withdraw(self, now: Instant) {
+        self.reply.withdrawn();
+        let why = self.why_not(|deadline| deadline <= now).unwrap_or(NotStarted::Cancelled);
+        self.refuse(why);
+    }
+
+    #[inline]
+    fn why_not(&self, is_past: impl FnOnce(Instant) -> bool) -> Option<NotStarted> {
         if self.reply.is_abandoned() {
             Some(NotStarted::Cancelled)
         } else if is_past(self.deadline) {

@@ -22,6 +22,8 @@ pub trait LocalObject: Send + Sync {
     fn submit(&self, invocation: Invocation);
     /// Puts calls into its queue, in their order; what it does not take, it answers. Afterwards `invocations` is empty.
     fn submit_all(&self, invocations: &mut VecDeque<Invocation>);
+    /// Takes the calls out of its queue that nobody waits for, and answers them.
+    fn sweep(&self);
 }
 
 /// A daemon that runs in this process.

@@ -19,8 +19,12 @@ pub trait ReplySink: Send + Sync {
     /// Hands the connection's outgoing buffer to `write`, and releases what the call held: its place among the calls in flight and
     /// `size` bytes. `write` may be called at most once; not at all when the connection is gone.
     fn answer(&self, size: u32, write: &mut dyn FnMut(&mut Vec<u8>));
-    /// The call has left the object's queue.
+    /// The call has left the object's queue, on the object's thread.
     fn started(&self);
+    /// The call was taken out of the object's queue, on whatever thread.
+    fn withdrawn(&self);
+    /// Whether the caller of `seq` waits no more.
+    fn is_given_up(&self, seq: u16) -> bool;
     /// The largest frame the peer accepts, bytes.
     fn max_message(&self) -> u32;
     /// What decoding one message of the peer may cost.
@@ -180,9 +184,21 @@ impl Reply {
         }
     }
 
-    /// Whether nobody waits for the reply any more: a call that was given up in the queue need not run.
+    /// The call was taken out of the object's queue, and is not run.
+    pub(crate) fn withdrawn(&self) {
+        if let Some(To::Wire(wire)) = &self.to {
+            wire.sink.withdrawn();
+        }
+    }
+
+    /// Whether nobody waits for the reply any more: a call that was given up in the queue need not run. For a oneway nobody ever did.
+    #[inline]
     pub(crate) fn is_abandoned(&self) -> bool {
-        matches!(&self.to, Some(To::Local(local)) if local.is_abandoned())
+        match &self.to {
+            Some(To::Wire(wire)) => !wire.oneway && wire.sink.is_given_up(wire.seq),
+            Some(To::Local(local)) => local.is_abandoned(),
+            None => false,
+        }
     }
 
     /// The message of a caller in this process.

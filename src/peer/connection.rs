@@ -9,8 +9,9 @@ use tokio::time::Instant;
 use crate::codec::budget::Budget;
 use crate::object::context::Caller;
 use crate::object::panic;
+use crate::peer::given_up::GivenUp;
 use crate::peer::in_flight::{Ending, InFlight};
-use crate::wire::{Limits, PeerLimits};
+use crate::wire::{CorrelationId, Features, Flags, FrameWriter, Limits, MessageType, PeerLimits, SerializerId};
 
 /// One connection. Cheap to clone; the connection ends when the last clone is dropped and its calls have been answered.
 #[derive(Clone)]
@@ -39,6 +40,10 @@ pub(crate) struct Shared {
     pub(crate) log: slog::Logger,
     /// Calls are logged one by one.
     pub(crate) verbose: bool,
+    /// The peer understands CANCEL.
+    cancels: bool,
+    /// Calls of the peer for whose replies nobody waits any more.
+    pub(crate) given_up: GivenUp,
 }
 
 pub(crate) struct State {
@@ -182,9 +187,18 @@ impl Connection {
         self.0.0.lock().in_flight.poll(seq, waker)
     }
 
-    /// The caller of `seq` waits no more.
+    /// The caller of `seq` waits no more. The peer is told, so that a call that still waits there is not run.
     pub fn abandon(&self, seq: u16) {
-        self.0.0.lock().in_flight.abandon(seq);
+        let shared = &self.0.0;
+        let mut state = shared.lock();
+        if state.in_flight.abandon(seq) && shared.cancels && state.closed.is_none() {
+            let (serializer, flags) = (SerializerId::POSTCARD, Flags::default());
+            let frame =
+                FrameWriter::begin(&mut state.out, MessageType::Cancel, serializer, flags, seq, CorrelationId::NONE);
+            // A frame without payload is never too large.
+            let _ = frame.finish(&mut state.out, u32::MAX);
+            wake(state);
+        }
     }
 
     /// What ended the connection.
@@ -223,7 +237,13 @@ impl Drop for Owner {
 }
 
 impl Shared {
-    pub(crate) fn new(limits: Limits, peer_limits: PeerLimits, caller: Arc<Caller>, log: slog::Logger) -> Arc<Shared> {
+    pub(crate) fn new(
+        limits: Limits,
+        peer_limits: PeerLimits,
+        features: Features,
+        caller: Arc<Caller>,
+        log: slog::Logger,
+    ) -> Arc<Shared> {
         let in_flight = InFlight::new(limits.in_flight.min(peer_limits.in_flight));
         let state = State {
             out: Vec::new(),
@@ -242,7 +262,9 @@ impl Shared {
             closed: None,
         };
         let verbose = slog::Drain::is_enabled(&log, slog::Level::Debug);
-        Arc::new(Shared { state: Mutex::new(state), limits, peer_limits, caller, log, verbose })
+        let cancels = features.contains(Features::CANCEL);
+        let (state, given_up) = (Mutex::new(state), GivenUp::default());
+        Arc::new(Shared { state, limits, peer_limits, caller, log, verbose, cancels, given_up })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -296,8 +318,9 @@ impl Shared {
         self.lock().closed.is_some()
     }
 
-    /// The connection has ended: every caller is told.
+    /// The connection has ended: every caller is told, and nobody waits at the other end.
     pub(crate) fn close(&self, problem: &io::Error) {
+        self.given_up.insert_all();
         let mut wakers = Vec::new();
         let mut state = self.lock();
         if state.closed.is_none() {

@@ -61,6 +61,9 @@ pub(crate) struct Driver {
     /// Calls of the peer that were taken in, and their bytes.
     admitted: u64,
     admitted_bytes: u64,
+    /// Calls that the peer has given up, and whether some of them may still wait in a queue.
+    cancelled: u64,
+    sweep: bool,
     /// Time that a call of the peer has which says nothing.
     default_deadline: Duration,
     /// Since when half a frame has been waiting for its other half.
@@ -97,6 +100,8 @@ impl Driver {
             sent: 0,
             admitted: 0,
             admitted_bytes: 0,
+            cancelled: 0,
+            sweep: false,
             default_deadline,
             partial_since: None,
             stalled_since: None,
@@ -314,6 +319,9 @@ impl Driver {
             shared.lock().admitted = self.admitted;
             self.deliver();
         }
+        if std::mem::take(&mut self.sweep) {
+            self.exports.sweep();
+        }
         self.wakers.drain(..).for_each(Waker::wake);
         // A frame has its time from its first byte on, however often a further one drips in.
         self.partial_since = if self.input.is_empty() { None } else { begun.or(Some(now)) };
@@ -336,10 +344,23 @@ impl Driver {
                 }
                 state.draining = Some(away.map_or_else(|e| e.to_string(), |away| away.reason));
             }
+            MessageType::Cancel => return self.cancel(frame.header.seq),
             // Features that this end has not announced; a polite peer does not send them.
-            MessageType::Cancel | MessageType::Item | MessageType::Credit => {}
+            MessageType::Item | MessageType::Credit => {}
             kind => return Err(broken(&format!("it sent a {kind:?} message in the middle of the conversation"))),
         }
+        Ok(())
+    }
+
+    /// A caller of the peer waits no more. It may name a call whose reply is on its way, but no more calls than there were.
+    fn cancel(&mut self, seq: u16) -> io::Result<()> {
+        self.cancelled += 1;
+        if self.cancelled > self.admitted + u64::from(MAX_STRAY) {
+            return Err(broken("it gives up more calls than it made"));
+        }
+        self.shared.given_up.insert(seq);
+        // Once for all that came together: it looks at everything that waits.
+        self.sweep = true;
         Ok(())
     }
 
@@ -414,6 +435,9 @@ impl Driver {
         let size = header.payload_len;
         self.admitted += 1;
         self.admitted_bytes += u64::from(size);
+        if self.cancelled > 0 && !oneway {
+            self.shared.given_up.remove(header.seq);
+        }
         let unwelcome = if self.leaving { Some(self.refuse_new()) } else { self.over_limit() };
         let reply = |sink: &Arc<Lane>, method: u32| {
             Reply::wire(WireReply {
@@ -559,6 +583,8 @@ impl Drop for Driver {
     fn drop(&mut self) {
         // Its runtime ended before it did.
         self.shared.close(&io::Error::other("its runtime has ended"));
+        // Nobody waits for the calls of this connection any more.
+        self.exports.sweep();
     }
 }
 

@@ -66,9 +66,19 @@ impl Exports {
     pub(crate) fn at(&mut self, handle: usize) -> Option<&mut Export> {
         self.open.get_mut(handle)
     }
+
+    /// Takes the calls of this connection that were given up out of the queues they wait in.
+    pub(crate) fn sweep(&self) {
+        self.open.iter().filter(|export| export.waiting() > 0).for_each(|export| export.object.sweep());
+    }
 }
 
 impl Export {
+    /// Calls of this connection in its queue.
+    fn waiting(&self) -> u32 {
+        self.pushed.wrapping_sub(self.lane.left())
+    }
+
     /// The answer to "what can I call there".
     pub(crate) fn table(&self, handle: usize) -> BindingTable {
         let bound = |method: &Method| BoundMethod {
@@ -88,7 +98,7 @@ impl Export {
     /// # Errors
     /// It holds half.
     pub(crate) fn admit(&mut self) -> Result<(), NotStarted> {
-        if self.pushed.wrapping_sub(self.lane.left()) >= self.share {
+        if self.waiting() >= self.share {
             let what = format!("this connection's half of the mailbox of {}", self.object.label());
             return Err(NotStarted::Busy { what, retry_after_ms: 10 });
         }

@@ -181,14 +181,19 @@ impl InFlight {
         }
     }
 
-    /// The caller waits no more.
-    pub fn abandon(&mut self, seq: u16) {
-        let Some(slot) = self.slots.get_mut(usize::from(seq)) else { return };
+    /// The caller waits no more. Says whether the other end should hear of it: that somebody's time is over it knows by itself.
+    pub fn abandon(&mut self, seq: u16) -> bool {
+        let Some(slot) = self.slots.get_mut(usize::from(seq)) else { return false };
         match slot {
-            Slot::Waiting { .. } | Slot::Ready(Ending::OutOfTime, _) => *slot = Slot::Abandoned,
+            Slot::Waiting { .. } => {
+                *slot = Slot::Abandoned;
+                return true;
+            }
+            Slot::Ready(Ending::OutOfTime, _) => *slot = Slot::Abandoned,
             Slot::Ready(..) => self.remove(seq),
             Slot::Free | Slot::Abandoned => {}
         }
+        false
     }
 
     /// When [`expire`](InFlight::expire) is to be called.
@@ -272,7 +277,8 @@ mod tests {
     fn a_late_reply_never_reaches_another_call() {
         let mut table = InFlight::new(1);
         let first = table.insert(Waker::noop().clone(), SOON).unwrap();
-        table.abandon(first);
+        assert!(table.abandon(first), "the other end is told");
+        assert!(!table.abandon(first), "once");
         assert_eq!(table.insert(Waker::noop().clone(), SOON), None, "its place is not given away");
         assert!(table.complete(reply(first)).unwrap().is_none());
         let second = table.insert(Waker::noop().clone(), SOON).unwrap();

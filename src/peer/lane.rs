@@ -15,16 +15,18 @@ pub(crate) struct Lane {
     object: Arc<str>,
     methods: &'static [Method],
     left: AtomicU32,
+    /// Calls that were taken out of the queue; counted apart, because any thread may do that.
+    withdrawn: AtomicU32,
 }
 
 impl Lane {
     pub(crate) fn new(shared: Arc<Shared>, object: Arc<str>, methods: &'static [Method]) -> Lane {
-        Lane { shared, object, methods, left: AtomicU32::new(0) }
+        Lane { shared, object, methods, left: AtomicU32::new(0), withdrawn: AtomicU32::new(0) }
     }
 
     /// Calls that have left the queue, modulo 2^32.
     pub(crate) fn left(&self) -> u32 {
-        self.left.load(Ordering::Relaxed)
+        self.left.load(Ordering::Relaxed).wrapping_add(self.withdrawn.load(Ordering::Relaxed))
     }
 }
 
@@ -41,7 +43,16 @@ impl ReplySink for Lane {
 
     fn started(&self) {
         // Only the one thread that runs the object counts, so no two do at a time.
-        self.left.store(self.left().wrapping_add(1), Ordering::Relaxed);
+        self.left.store(self.left.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    fn withdrawn(&self) {
+        self.withdrawn.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn is_given_up(&self, seq: u16) -> bool {
+        self.shared.given_up.contains(seq)
     }
 
     fn max_message(&self) -> u32 {

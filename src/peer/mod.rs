@@ -7,6 +7,7 @@
 pub mod connection;
 pub mod driver;
 pub mod export;
+mod given_up;
 pub mod handshake;
 pub mod in_flight;
 pub mod lane;

@@ -19,9 +19,11 @@ impl Features {
     pub const BIND: Features = Features(1);
     /// GOAWAY.
     pub const GO_AWAY: Features = Features(2);
+    /// CANCEL.
+    pub const CANCEL: Features = Features(4);
 
     /// What this version speaks.
-    pub const OURS: Features = Features(Features::BIND.0 | Features::GO_AWAY.0);
+    pub const OURS: Features = Features(Features::BIND.0 | Features::GO_AWAY.0 | Features::CANCEL.0);
 
     /// Whether all of `other` is spoken.
     pub const fn contains(self, other: Features) -> bool {

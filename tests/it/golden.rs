@@ -200,6 +200,7 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             "BOUND: what can be called there",
             plain(MessageType::Bound, 3, &with(&|out| bound(1).encode(out).unwrap())),
         ),
+        ("cancel", "CANCEL: the call with number 7 is given up", plain(MessageType::Cancel, 7, &[])),
         ("goaway", "GOAWAY: no new calls", {
             let away = GoAway { reason: "the daemon is ending".into(), taken: 156 };
             plain(MessageType::GoAway, 0, &with(&|out| away.encode(out).unwrap()))

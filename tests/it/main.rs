@@ -9,6 +9,7 @@ mod support;
 mod announce;
 mod blocking;
 mod calls;
+mod cancel;
 mod chaos;
 mod drain;
 mod faults;

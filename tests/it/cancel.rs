@@ -1,0 +1,3 @@
+//! Calls that their callers give up.
+
+mod queued;
