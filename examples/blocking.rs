@@ -1,5 +1,5 @@
-//! Calls without async: a box office that three cashiers sell for, each a plain thread. Everything is as in async code, with `wait()` in place
-//! of `.await`.
+//! Calls without async: a box office that three cashiers sell for, each a plain thread. Everything is as in async code, with `wait()` in
+//! place of `.await`.
 #![allow(clippy::print_stdout, reason = "an example tells its story")]
 
 use std::error::Error;

@@ -1,5 +1,5 @@
-//! A rolling upgrade: a depot and its clients change one after the other, and all the while old and new call each other. What differs travels with
-//! the names of its fields; a change that does not fit is refused before anything runs.
+//! A rolling upgrade: a depot and its clients change one after the other, and all the while old and new call each other. What differs
+//! travels with the names of its fields; a change that does not fit is refused before anything runs.
 #![allow(clippy::print_stdout, reason = "an example tells its story")]
 
 use std::sync::Arc;

@@ -88,7 +88,7 @@ impl Background {
 const MORE_THAN_A_TURN: usize = 1_024;
 
 /// Whether this thread drives tasks of a runtime, which would all stand still if it waited. Tokio tells nobody, but lets only what it
-/// drives do so many steps and no more; a thread that belongs to a runtime and may block, as those of `spawn_blocking` may, takes any number.
+/// drives do so many steps and no more; a thread that belongs to a runtime and may block, as those of `spawn_blocking`, takes any number.
 pub(crate) fn drives_tasks() -> bool {
     if Handle::try_current().is_err() {
         return false;

@@ -1,4 +1,5 @@
-//! Ends that were built at different times: an older and a newer version of one object, in all four combinations, and changes that do not fit.
+//! Ends that were built at different times: an older and a newer version of one object, in all four combinations, and changes that do not
+//! fit.
 
 use pyroxene::codec::fault::Detail;
 use pyroxene::{CallError, NotStarted, Proxy, RemoteMessage, RemoteObject, Value};
@@ -151,6 +152,36 @@ async fn a_newer_client_calls_a_newer_object() {
     assert_eq!(error, CallError::Raised(newer::SoldOut { item: "nothing".into(), back_in_days: 3 }));
 }
 
+/// A field that was renamed, at the end that reads it.
+struct Renamed;
+
+#[derive(Serialize, Deserialize)]
+struct RenamedOrder {
+    #[serde(alias = "item")]
+    thing: String,
+    count: u8,
+}
+
+#[pyroxene::remote]
+impl Renamed {
+    pub fn place(&self, order: RenamedOrder) -> older::Receipt {
+        older::Receipt { text: format!("{} {}", order.count, order.thing) }
+    }
+
+    pub fn ask(&self, item: String) -> bool {
+        item.is_empty()
+    }
+}
+
+#[actix::test]
+async fn a_renamed_field_fits_by_its_alias_and_a_narrower_number_while_it_is_small() {
+    let pair = Pair::memory().await;
+    let shop = older::ShopProxy::from(hosted::<_, older::Shop>(&pair, || Renamed).await);
+    assert_eq!(shop.place(older_order("tea")).await.unwrap().text, "2 tea");
+    let error = shop.place(older::Order { item: "tea".into(), count: 300 }).await.unwrap_err();
+    assert!(!error.may_have_run() && error.to_string().contains("\"order.count\""), "{error}");
+}
+
 /// A change of the message that does not fit: a field is of another type.
 #[derive(Serialize, Deserialize, RemoteMessage)]
 #[remote(returns = "bool", name = "ask")]
@@ -289,7 +320,8 @@ async fn a_reply_that_does_not_fit_has_run_and_says_which_field() {
     assert!(error.may_have_run());
     let CallError::Failed(fault) = &error else { panic!("{error:?}") };
     assert_eq!(fault.class, "Pyroxene.UnreadableReply");
-    let says = "the object has another signature, the caller has place(order: Order { item: text, count: u32 }) -> Slip { text: text, price: u64 }";
+    let says = "the object has another signature, \
+                the caller has place(order: Order { item: text, count: u32 }) -> Slip { text: text, price: u64 }";
     for says in ["place ran, but its reply cannot be read here: ", "the field \"price\" is missing", says] {
         assert!(fault.message.contains(says), "{says}: {}", fault.message);
     }
