@@ -20,6 +20,7 @@ pub mod respond;
 pub mod restart;
 pub mod shared;
 pub mod spawn;
+mod stop;
 mod supervisor;
 
 pub use error::{BindError, SpawnError};
