@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::{Attribute, FnArg, Pat, PatType, Receiver, ReturnType, Signature, Type, parse_quote, parse2};
 
 use crate::mistakes::Mistakes;
-use crate::model::{Argument, Flags, Method, Returns, bare};
+use crate::model::{Argument, Method, Returns, bare};
 use crate::names::{text, without_self};
 use crate::options::{Options, Place};
 
@@ -33,6 +33,13 @@ pub(crate) fn method(
     if options.oneway.is_some() {
         oneway(&returns, mistakes);
     }
+    if options.cancellable.is_some() && signature.asyncness.is_none() {
+        mistakes.at(
+            signature.fn_token,
+            "a method is stopped where it waits, and this one never does: make it an `async fn`, or drop `cancellable`",
+        );
+    }
+    let flags = options.flags();
     Method {
         ident: signature.ident.clone(),
         name: options.name.map_or_else(|| syn::ext::IdentExt::unraw(&signature.ident).to_string(), |name| name.value()),
@@ -41,7 +48,7 @@ pub(crate) fn method(
         is_async: signature.asyncness.is_some(),
         arguments,
         returns,
-        flags: Flags { idempotent: options.idempotent.is_some(), oneway: options.oneway.is_some() },
+        flags,
     }
 }
 

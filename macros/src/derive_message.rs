@@ -8,7 +8,7 @@ use syn::{Attribute, Data, DeriveInput, GenericParam, LitStr, Token, Type, parse
 use crate::check;
 use crate::message::Message;
 use crate::mistakes::Mistakes;
-use crate::model::{Flags, Returns};
+use crate::model::Returns;
 use crate::names::{first_paragraph, snake_case};
 use crate::options::{Options, Place};
 
@@ -40,7 +40,7 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
         ident: &input.ident,
         generics: &input.generics,
         method: &method,
-        flags: Flags { idempotent: options.idempotent.is_some(), oneway: options.oneway.is_some() },
+        flags: options.flags(),
         returns: &returns,
         doc: first_paragraph(&input.attrs),
     }

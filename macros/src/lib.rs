@@ -52,6 +52,7 @@ use proc_macro::TokenStream;
 /// | `returns = "T"` | what the handler returns, in place of `#[rtype]` |
 /// | `name = "…"` | the method's name on the wire; otherwise the type's in `snake_case` |
 /// | `idempotent` | twice is as good as once, so a proxy that is told to may retry it |
+/// | `cancellable` | it is stopped where it waits, once its caller has given it up or its time is over |
 /// | `oneway` | nobody waits for it; it returns `()` |
 /// | `crate = "…"` | where `pyroxene` is found, if it was renamed |
 #[proc_macro_derive(RemoteMessage, attributes(remote, rtype))]
@@ -146,6 +147,7 @@ pub fn derive_remote_object(input: TokenStream) -> TokenStream {
 /// | `#[remote(…)]` on a method | |
 /// |---|---|
 /// | `idempotent` | twice is as good as once, so a proxy that is told to may retry it |
+/// | `cancellable` | it is stopped where it waits, once its caller has given it up or its time is over |
 /// | `oneway` | nobody waits for it; it returns nothing |
 /// | `name = "…"` | its name on the wire, if not its own |
 ///

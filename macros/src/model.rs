@@ -59,18 +59,22 @@ pub(crate) struct Argument {
 pub(crate) struct Flags {
     pub(crate) idempotent: bool,
     pub(crate) oneway: bool,
+    pub(crate) cancellable: bool,
 }
 
 impl Flags {
     /// As a constant of pyroxene.
     pub(crate) fn expand(self, krate: &TokenStream) -> TokenStream {
         let flags = quote!(#krate::__private::MethodFlags);
-        match (self.idempotent, self.oneway) {
-            (false, false) => quote!(#flags::NONE),
-            (true, false) => quote!(#flags::IDEMPOTENT),
-            (false, true) => quote!(#flags::ONEWAY),
-            (true, true) => quote!(#flags::ONEWAY.with(#flags::IDEMPOTENT)),
-        }
+        let mut set = [
+            (self.oneway, quote!(#flags::ONEWAY)),
+            (self.idempotent, quote!(#flags::IDEMPOTENT)),
+            (self.cancellable, quote!(#flags::CANCELLABLE)),
+        ]
+        .into_iter()
+        .filter_map(|(is, flag)| is.then_some(flag));
+        let first = set.next().unwrap_or_else(|| quote!(#flags::NONE));
+        quote!(#first #(.with(#set))*)
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn hosted(object: &Object) -> TokenStream {
     let remote_object = remote_object(krate, interface);
     quote! {
         #[automatically_derived]
-        #[allow(deprecated)]
+        #[allow(deprecated, clippy::await_holding_refcell_ref)]
         impl #krate::__private::Hosted for #interface {
             fn dispatch(
                 host: &mut #krate::__private::Host<Self>,
@@ -59,7 +59,7 @@ pub(crate) fn shared(object: &Object, path: &Ident) -> TokenStream {
     quote! {
         #krate::__private::with_daemon! {
             #[automatically_derived]
-            #[allow(deprecated)]
+            #[allow(deprecated, clippy::await_holding_refcell_ref)]
             impl<#this: #path + #krate::__private::Hosted> #krate::__private::SharedBy<#this> for #interface {
                 fn dispatch(
                     host: &mut #krate::__private::Host<#this>,
@@ -151,7 +151,27 @@ fn call(object: &Object, method: &Method, this: &TokenStream, qualified: &TokenS
         })
         .collect();
     let message_name = if arguments.is_empty() { quote!(_) } else { quote!(message) };
+    let reference = if method.changes { quote!(&mut *this) } else { quote!(&*this) };
     match (method.is_async, method.changes) {
+        (true, _) if method.flags.cancellable => {
+            let borrow = if method.changes {
+                quote!(let mut this = this.borrow_mut())
+            } else {
+                quote!(let this = this.borrow())
+            };
+            quote! {
+                host.call_stoppable::<#message, _>(
+                    invocation,
+                    ctx,
+                    |this: ::std::rc::Rc<::core::cell::RefCell<#this>>, #message_name: #message| {
+                        ::std::boxed::Box::pin(async move {
+                            #borrow;
+                            #qualified::#ident(#reference, #(#arguments),*).await
+                        })
+                    },
+                )
+            }
+        }
         (false, _) => quote! {
             host.call::<#message>(invocation, |this: &mut #this, #message_name: #message| {
                 #qualified::#ident(this, #(#arguments),*)

@@ -8,6 +8,7 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Ident, LitStr, Path, Token, Type, parenthesized};
 
 use crate::mistakes::Mistakes;
+use crate::model::Flags;
 
 /// A place where options can stand, and those that mean something there.
 #[derive(Clone, Copy)]
@@ -20,13 +21,14 @@ pub(crate) struct Place {
 impl Place {
     /// Under `derive(RemoteMessage)`.
     pub(crate) const MESSAGE: Place =
-        Place { name: "a message", options: &["returns", "name", "idempotent", "oneway", "crate"] };
+        Place { name: "a message", options: &["returns", "name", "idempotent", "oneway", "cancellable", "crate"] };
     /// Under `derive(RemoteObject)`.
     pub(crate) const OBJECT: Place = Place { name: "an object", options: &["methods", "crate"] };
     /// On a field of an object.
     pub(crate) const FIELD: Place = Place { name: "a field", options: &[] };
     /// On a method of an `impl` block or of a shared trait.
-    pub(crate) const METHOD: Place = Place { name: "a method", options: &["idempotent", "oneway", "name"] };
+    pub(crate) const METHOD: Place =
+        Place { name: "a method", options: &["idempotent", "oneway", "cancellable", "name"] };
     /// On a method of `impl Trait for Type`.
     pub(crate) const IMPLEMENTED: Place = Place { name: "a method that a trait declares", options: &[] };
     /// In `#[pyroxene::remote(…)]` itself.
@@ -56,6 +58,7 @@ fn spelling(option: &str) -> &'static str {
         "name" => "`name = \"…\"`",
         "idempotent" => "`idempotent`",
         "oneway" => "`oneway`",
+        "cancellable" => "`cancellable`",
         "methods" => "`methods(Message, …)`",
         _ => "`crate = \"…\"`",
     }
@@ -68,6 +71,7 @@ pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
     pub(crate) idempotent: Option<Span>,
     pub(crate) oneway: Option<Span>,
+    pub(crate) cancellable: Option<Span>,
     pub(crate) methods: Option<Methods>,
     krate: Option<Path>,
 }
@@ -98,6 +102,15 @@ impl Options {
             mistakes.add(mistake);
         }
         options
+    }
+
+    /// What callers may assume about the method.
+    pub(crate) fn flags(&self) -> Flags {
+        Flags {
+            idempotent: self.idempotent.is_some(),
+            oneway: self.oneway.is_some(),
+            cancellable: self.cancellable.is_some(),
+        }
     }
 
     /// The path to `pyroxene`.
@@ -136,6 +149,7 @@ impl Options {
             "name" => self.name.replace(method_name(input, &option)?).is_some(),
             "idempotent" => self.idempotent.replace(option.span()).is_some(),
             "oneway" => self.oneway.replace(option.span()).is_some(),
+            "cancellable" => self.cancellable.replace(option.span()).is_some(),
             "methods" => {
                 let messages = messages(input, &option)?;
                 self.methods.replace(Methods { keyword: option.clone(), messages }).is_some()
@@ -245,8 +259,8 @@ mod tests {
         assert_eq!(
             mistakes(parse_quote!(#[remote(attr(read), nested, idempotent)]), Place::METHOD),
             [
-                "unknown option `attr`: a method takes `idempotent`, `oneway` and `name = \"…\"`",
-                "unknown option `nested`: a method takes `idempotent`, `oneway` and `name = \"…\"`",
+                "unknown option `attr`: a method takes `idempotent`, `oneway`, `cancellable` and `name = \"…\"`",
+                "unknown option `nested`: a method takes `idempotent`, `oneway`, `cancellable` and `name = \"…\"`",
             ]
         );
         assert_eq!(

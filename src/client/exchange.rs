@@ -150,7 +150,11 @@ impl<R: Request> Exchange<R> {
                 }
                 State::Done => return Poll::Pending,
             };
-            if let Some(ended) = ended {
+            if let Some(mut ended) = ended {
+                // How much time it had, an object that stopped it does not know.
+                if let Err(CallError::Unknown(Unknown::OutOfTime { timeout_ms, .. })) = &mut ended {
+                    *timeout_ms = self.time_ms;
+                }
                 self.state = State::Done;
                 self.log(&ended);
                 return Poll::Ready(ended);

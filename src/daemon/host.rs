@@ -1,7 +1,9 @@
 //! The actor around a plain struct.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 
 use actix::fut::ActorFutureExt;
 use actix::{Actor, AsyncContext, Context, Handler};
@@ -9,6 +11,7 @@ use actix::{Actor, AsyncContext, Context, Handler};
 use crate::daemon::deliver::{Current, Deliver};
 use crate::daemon::remote_object::ObjectActor;
 use crate::daemon::respond::Guarded;
+use crate::daemon::stop::end_stoppable;
 use crate::object::context::CallContext;
 use crate::object::interface::Interface;
 use crate::object::invocation::Invocation;
@@ -65,6 +68,23 @@ impl<T: Hosted> Host<T> {
                     current.panicked(message, ctx);
                 }
             }
+        }));
+    }
+}
+
+impl<T: Hosted> Host<T> {
+    /// Runs a method that is an `async fn` and may be stopped: it borrows the state, which comes back however it ends.
+    pub fn call_stoppable<M, F>(&mut self, invocation: Invocation, ctx: &mut Context<Self>, method: F)
+    where
+        M: RemoteMessage,
+        F: FnOnce(Rc<RefCell<T>>, M) -> Pin<Box<dyn Future<Output = M::Output>>>,
+    {
+        let Some((message, reply)) = invocation.open::<M>() else { return };
+        let Some(state) = self.state.take() else { return };
+        let state = Rc::new(RefCell::new(state));
+        let future = actix::fut::wrap_future(method(Rc::clone(&state), message));
+        ctx.wait(end_stoppable(future, reply, move |host: &mut Host<T>| {
+            host.state = Rc::into_inner(state).map(RefCell::into_inner);
         }));
     }
 }

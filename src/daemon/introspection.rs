@@ -85,6 +85,9 @@ pub struct MethodDescription {
     pub oneway: bool,
     /// It may be repeated.
     pub idempotent: bool,
+    /// It is stopped when its caller gives it up.
+    #[serde(default)]
+    pub cancellable: bool,
     /// Arguments, reply and error, as a person reads them.
     pub text: String,
     /// The same, taken apart.
@@ -192,6 +195,7 @@ fn description(entry: &Entry) -> Description {
             doc: method.doc.to_owned(),
             oneway: method.flags.contains(MethodFlags::ONEWAY),
             idempotent: method.flags.contains(MethodFlags::IDEMPOTENT),
+            cancellable: method.flags.contains(MethodFlags::CANCELLABLE),
             text: signature.to_string(),
             signature,
         }

@@ -21,6 +21,7 @@ pub mod restart;
 pub mod run;
 pub mod shared;
 pub mod spawn;
+mod stop;
 mod supervisor;
 mod turn_clock;
 

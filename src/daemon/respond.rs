@@ -14,7 +14,9 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult};
 
 use crate::daemon::deliver::Current;
 use crate::daemon::remote_object::ObjectActor;
+use crate::daemon::stop::end_stoppable;
 use crate::object::context::CallContext;
+use crate::object::interface::MethodFlags;
 use crate::object::invocation::{Invocation, ReplyTo};
 use crate::object::message::RemoteMessage;
 use crate::object::panic::{self, PanicReport};
@@ -137,7 +139,12 @@ impl Async {
     {
         if let Some((message, reply)) = invocation.open::<M>() {
             let future = actor.handle(message, ctx);
-            ctx.spawn(end_call(actix::fut::wrap_future(future), reply));
+            let future = actix::fut::wrap_future(future);
+            if M::FLAGS.contains(MethodFlags::CANCELLABLE) {
+                ctx.spawn(end_stoppable(future, reply, |_| {}));
+            } else {
+                ctx.spawn(end_call(future, reply));
+            }
         }
     }
 }
@@ -151,7 +158,11 @@ impl ActorAsync {
     {
         if let Some((message, reply)) = invocation.open::<M>() {
             let future = actor.handle(message, ctx);
-            ctx.spawn(end_call(future, reply));
+            if M::FLAGS.contains(MethodFlags::CANCELLABLE) {
+                ctx.spawn(end_stoppable(future, reply, |_| {}));
+            } else {
+                ctx.spawn(end_call(future, reply));
+            }
         }
     }
 }

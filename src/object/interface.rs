@@ -108,6 +108,8 @@ impl MethodFlags {
     pub const STREAM: MethodFlags = MethodFlags(2);
     /// Running it twice is as good as once, so a proxy that is told to may retry it.
     pub const IDEMPOTENT: MethodFlags = MethodFlags(4);
+    /// It is stopped where it waits once its caller has given it up or its time is over.
+    pub const CANCELLABLE: MethodFlags = MethodFlags(8);
 
     /// Both sets together.
     pub const fn with(self, other: MethodFlags) -> MethodFlags {

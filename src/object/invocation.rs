@@ -1,5 +1,7 @@
 //! A call on its way to an object.
 
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -8,7 +10,7 @@ use crate::codec::args::Args;
 use crate::object::context::CallScope;
 use crate::object::interface::{Interface, signature_of};
 use crate::object::message::RemoteMessage;
-use crate::object::outcome::{Failure, NotStarted};
+use crate::object::outcome::{Failure, NotStarted, Unknown};
 use crate::object::reply::{DynCaller, LocalCaller, Reply};
 
 /// One call: which method, with what, until when, and where its outcome goes.
@@ -165,6 +167,24 @@ impl<M: RemoteMessage> ReplyTo<M> {
     /// Ends the call with what the handler returned.
     pub fn send(mut self, output: M::Output) {
         self.reply.send::<M>(output);
+    }
+
+    /// Ready once nobody waits for the outcome any more.
+    pub(crate) fn poll_abandoned(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.reply.poll_abandoned(cx)
+    }
+
+    /// Nobody asks any more whether anybody waits.
+    pub(crate) fn unwatch(&self) {
+        self.reply.unwatch();
+    }
+
+    /// Ends the call, whose handler was stopped: its time was over, or else its caller had gone.
+    pub(crate) fn stopped(self, late: bool) {
+        let (object, method) = self.reply.names();
+        // How much time it had, only its caller knows.
+        let late = late.then_some(Unknown::OutOfTime { method, timeout_ms: 0 });
+        self.reply.fail(Failure::Unknown(late.unwrap_or(Unknown::Aborted { object })));
     }
 
     /// Ends the call with the panic that ended its handler.

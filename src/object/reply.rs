@@ -1,6 +1,7 @@
 //! The way back: where the outcome of a call goes.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use tokio::sync::oneshot;
 
@@ -25,6 +26,10 @@ pub trait ReplySink: Send + Sync {
     fn withdrawn(&self);
     /// Whether the caller of `seq` waits no more.
     fn is_given_up(&self, seq: u16) -> bool;
+    /// Wakes `waker` once the caller of `seq` waits no more.
+    fn watch(&self, seq: u16, waker: &Waker);
+    /// The call of `seq` has ended: nobody is to be woken.
+    fn unwatch(&self, seq: u16);
     /// The largest frame the peer accepts, bytes.
     fn max_message(&self) -> u32;
     /// What decoding one message of the peer may cost.
@@ -75,6 +80,8 @@ pub trait LocalReply: std::any::Any + Send {
     fn value(self: Box<Self>, outcome: Result<Value, Fault>);
     /// Nobody waits for the reply any more.
     fn is_abandoned(&self) -> bool;
+    /// Ready once nobody waits for the reply any more; never for a oneway.
+    fn poll_abandoned(&mut self, cx: &mut Context<'_>) -> Poll<()>;
     /// The correlation id of the call.
     fn correlation(&self) -> CorrelationId;
     /// The object and method called, for faults.
@@ -115,6 +122,10 @@ impl<M: RemoteMessage> LocalReply for LocalCaller<M> {
         self.sender.as_ref().is_some_and(oneshot::Sender::is_closed)
     }
 
+    fn poll_abandoned(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.sender.as_mut().map_or(Poll::Pending, |sender| sender.poll_closed(cx))
+    }
+
     fn correlation(&self) -> CorrelationId {
         self.correlation
     }
@@ -151,6 +162,10 @@ impl LocalReply for DynCaller {
 
     fn is_abandoned(&self) -> bool {
         self.sender.as_ref().is_some_and(oneshot::Sender::is_closed)
+    }
+
+    fn poll_abandoned(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.sender.as_mut().map_or(Poll::Pending, |sender| sender.poll_closed(cx))
     }
 
     fn correlation(&self) -> CorrelationId {
@@ -198,6 +213,28 @@ impl Reply {
             Some(To::Wire(wire)) => !wire.oneway && wire.sink.is_given_up(wire.seq),
             Some(To::Local(local)) => local.is_abandoned(),
             None => false,
+        }
+    }
+
+    /// Ready once nobody waits for the reply any more.
+    pub(crate) fn poll_abandoned(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.to {
+            Some(To::Wire(wire)) if !wire.oneway => {
+                // Looked at only after it is known whom to wake: it may be given up in between.
+                wire.sink.watch(wire.seq, cx.waker());
+                if wire.sink.is_given_up(wire.seq) { Poll::Ready(()) } else { Poll::Pending }
+            }
+            Some(To::Local(local)) => local.poll_abandoned(cx),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// The call has ended that [`poll_abandoned`](Reply::poll_abandoned) was asked about.
+    pub(crate) fn unwatch(&self) {
+        if let Some(To::Wire(wire)) = &self.to
+            && !wire.oneway
+        {
+            wire.sink.unwatch(wire.seq);
         }
     }
 

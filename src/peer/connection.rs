@@ -1,5 +1,6 @@
 //! A connection, as those who call over it see it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
@@ -61,6 +62,8 @@ pub(crate) struct State {
     pub(crate) answered_bytes: u64,
     /// Calls of the peer that were taken in; the task counts them here once per read.
     pub(crate) admitted: u64,
+    /// Handlers that are to be stopped when their callers give them up.
+    pub(crate) watching: BTreeMap<u16, Waker>,
     /// This end wants the connection to end once everything is written.
     pub(crate) hang_up: bool,
     /// Whether this end takes new calls.
@@ -254,6 +257,7 @@ impl Shared {
             answered: 0,
             answered_bytes: 0,
             admitted: 0,
+            watching: BTreeMap::new(),
             hang_up: false,
             leaving: Leaving::No,
             draining: None,
@@ -329,6 +333,7 @@ impl Shared {
             state.in_flight.lose_all(written, &mut wakers);
             state.out = Vec::new();
         }
+        wakers.extend(std::mem::take(&mut state.watching).into_values());
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
     }

@@ -359,6 +359,7 @@ impl Driver {
             return Err(broken("it gives up more calls than it made"));
         }
         self.shared.given_up.insert(seq);
+        self.wakers.extend(self.shared.lock().watching.remove(&seq));
         // Once for all that came together: it looks at everything that waits.
         self.sweep = true;
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Waker;
 
 use crate::codec::budget::Budget;
 use crate::object::context::Caller;
@@ -53,6 +54,18 @@ impl ReplySink for Lane {
     #[inline]
     fn is_given_up(&self, seq: u16) -> bool {
         self.shared.given_up.contains(seq)
+    }
+
+    fn watch(&self, seq: u16, waker: &Waker) {
+        let mut state = self.shared.lock();
+        match state.watching.get_mut(&seq) {
+            Some(known) => known.clone_from(waker),
+            None => drop(state.watching.insert(seq, waker.clone())),
+        }
+    }
+
+    fn unwatch(&self, seq: u16) {
+        self.shared.lock().watching.remove(&seq);
     }
 
     fn max_message(&self) -> u32 {

@@ -1,3 +1,4 @@
 //! Calls that their callers give up.
 
 mod queued;
+mod stopped;
