@@ -13,12 +13,15 @@ use crate::client::connect::{Connect, FromLink, IntoUri};
 use crate::client::error::CallError;
 use crate::client::exchange::{Exchange, Request, Terms};
 use crate::client::link::Link;
+use crate::client::stream::{DynItems, NamedItems};
 use crate::codec::args::Args;
 use crate::codec::budget::Budget;
 use crate::codec::call::NamedCall;
 use crate::codec::fault::Fault;
 use crate::codec::{self, Value};
+use crate::object::interface::MethodFlags;
 use crate::object::invocation::Invocation;
+use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
 use crate::object::message::Never;
 use crate::object::outcome::{Failure, NotStarted};
@@ -59,6 +62,22 @@ impl DynProxy {
         DynCall(Exchange::new(Arc::clone(&self.0), Named { method: method.to_owned(), args }))
     }
 
+    /// Calls a method that replies with a stream of items.
+    ///
+    /// ```no_run
+    /// # use pyroxene::{DynProxy, args};
+    /// # async fn example(account: DynProxy) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut history = account.items("history", args![]).await?;
+    /// while let Some(entry) = history.next().await {
+    ///     println!("{}", entry?);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn items(&self, method: &str, args: Args) -> DynItems {
+        let named = Named { method: method.to_owned(), args };
+        DynItems(Exchange::new(Arc::clone(&self.0), NamedItems(named)))
+    }
+
     /// Calls a method without waiting for anything: whether it arrives and how it ends, nobody says.
     pub fn do_call(&self, method: &str, args: Args) {
         self.call(method, args).0.send_oneway();
@@ -97,9 +116,10 @@ impl Future for DynCall {
     }
 }
 
-struct Named {
-    method: String,
-    args: Args,
+/// A call by name.
+pub(super) struct Named {
+    pub(super) method: String,
+    pub(super) args: Args,
 }
 
 impl Request for Named {
@@ -112,7 +132,12 @@ impl Request for Named {
     }
 
     fn choose(&self, binding: &Binding) -> Result<Choice, NotStarted> {
-        binding.named(&self.method)
+        let choice = binding.named(&self.method)?;
+        if choice.flags.contains(MethodFlags::STREAM) {
+            let problem = "its reply is a stream of items: call it with `items`".to_owned();
+            return Err(NotStarted::Unsupported { method: self.method.clone(), problem });
+        }
+        Ok(choice)
     }
 
     fn serializer(&self, _: Choice) -> SerializerId {
@@ -126,6 +151,10 @@ impl Request for Named {
 
     fn read(answer: &Answer, budget: &Budget) -> Result<Value, String> {
         codec::decode(answer.serializer, &answer.payload, budget).map_err(|e| e.to_string())
+    }
+
+    fn open(_: Box<dyn Incoming>) -> Option<Value> {
+        None
     }
 
     fn raised(_: &Fault, _: &Budget) -> Option<Never> {
@@ -158,7 +187,7 @@ impl Named {
 }
 
 /// The outcome of a call by name in this process.
-struct LocalDynCall(oneshot::Receiver<Result<Value, Failure>>);
+pub(super) struct LocalDynCall(oneshot::Receiver<Result<Value, Failure>>);
 
 impl Future for LocalDynCall {
     type Output = Option<Result<Value, CallError>>;

@@ -13,6 +13,7 @@ use crate::client::error::CallError;
 use crate::client::link::{Link, Turn};
 use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
+use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
 use crate::peer::connection::StartError;
@@ -34,6 +35,8 @@ pub(crate) trait Request: Send + Unpin + 'static {
     /// Appends the payload of the request.
     fn write(&self, choice: Choice, handle: u32, object: &str, out: &mut Vec<u8>) -> Result<(), String>;
     fn read(answer: &Answer, budget: &Budget) -> Result<Self::Value, String>;
+    /// The value whose items come over the connection; `None` if the call does not end with any.
+    fn open(items: Box<dyn Incoming>) -> Option<Self::Value>;
     /// The error that the object raised, if this client knows its type.
     fn raised(fault: &Fault, budget: &Budget) -> Option<Self::Raised>;
     /// Puts the call into the queue of an object of this process.
@@ -303,6 +306,11 @@ impl<R: Request> Exchange<R> {
                         None => CallError::Failed(Box::new(fault)),
                     })),
                 }
+            }
+            Ending::Reply(answer) if answer.flags.contains(Flags::ITEM_STREAM) => {
+                let items = connection.items(&answer).and_then(|items| R::open(Box::new(items)));
+                let problem = "it is a stream of items, which was not asked for";
+                Some(items.ok_or_else(|| CallError::Failed(Box::new(self.unreadable(problem)))))
             }
             Ending::Reply(answer) => {
                 Some(R::read(&answer, &budget).map_err(|problem| CallError::Failed(Box::new(self.unreadable(&problem)))))

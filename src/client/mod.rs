@@ -16,5 +16,6 @@ mod link;
 mod pool;
 pub mod proxy;
 pub mod report;
+pub mod stream;
 
 pub use error::{CallError, ConnectError};

@@ -9,8 +9,10 @@ use tokio::time::Instant;
 use crate::codec::budget::Budget;
 use crate::object::context::Caller;
 use crate::object::panic;
-use crate::peer::in_flight::{Ending, InFlight};
-use crate::wire::{CorrelationId, GoAway};
+use crate::peer::in_flight::{Answer, Ending, InFlight};
+use crate::peer::items::{self, Inlet};
+use crate::peer::stream::Streams;
+use crate::wire::{CorrelationId, Features, GoAway};
 use crate::wire::{Flags, FrameWriter, Limits, MessageType, PeerLimits, SerializerId};
 
 /// One connection. Cheap to clone; the connection ends when the last clone is dropped and its calls have been answered.
@@ -36,6 +38,8 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     pub(crate) limits: Limits,
     pub(crate) peer_limits: PeerLimits,
+    /// What the peer speaks.
+    pub(crate) features: Features,
     pub(crate) caller: Arc<Caller>,
     pub(crate) log: slog::Logger,
     /// Calls are logged one by one.
@@ -65,6 +69,7 @@ pub(crate) struct State {
     pub(crate) released: bool,
     /// What ended the connection.
     pub(crate) closed: Option<Arc<str>>,
+    pub(crate) streams: Streams,
 }
 
 /// Why a call could not be started on a connection. It surely never ran.
@@ -165,7 +170,20 @@ impl Connection {
 
     /// The caller of `seq` waits no more.
     pub fn abandon(&self, seq: u16) {
-        self.0.0.lock().in_flight.abandon(seq);
+        let mut state = self.0.0.lock();
+        if let Some(answer) = state.in_flight.opened(seq).cloned() {
+            items::give_up_reply(&mut state, &answer);
+        }
+        state.in_flight.abandon(seq);
+    }
+
+    /// The reader of the stream that a reply has opened.
+    pub(crate) fn items(&self, answer: &Answer) -> Option<Inlet> {
+        Inlet::new(self, answer)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
     }
 
     /// What ended the connection.
@@ -204,7 +222,13 @@ impl Drop for Owner {
 }
 
 impl Shared {
-    pub(crate) fn new(limits: Limits, peer_limits: PeerLimits, caller: Arc<Caller>, log: slog::Logger) -> Arc<Shared> {
+    pub(crate) fn new(
+        limits: Limits,
+        peer_limits: PeerLimits,
+        features: Features,
+        caller: Arc<Caller>,
+        log: slog::Logger,
+    ) -> Arc<Shared> {
         let in_flight = InFlight::new(limits.in_flight.min(peer_limits.in_flight));
         let state = State {
             out: Vec::new(),
@@ -219,9 +243,10 @@ impl Shared {
             draining: None,
             released: false,
             closed: None,
+            streams: Streams::default(),
         };
         let verbose = slog::Drain::is_enabled(&log, slog::Level::Debug);
-        Arc::new(Shared { state: Mutex::new(state), limits, peer_limits, caller, log, verbose })
+        Arc::new(Shared { state: Mutex::new(state), limits, peer_limits, features, caller, log, verbose })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -266,14 +291,18 @@ impl Shared {
     pub(crate) fn hang_up(&self) {
         let mut state = self.lock();
         state.hang_up = true;
+        let writers = items::abort_all(&mut state);
         wake(state);
+        writers.into_iter().for_each(Waker::wake);
     }
 
     /// Whether every call of the peer has been answered, and the answers have left.
     pub(crate) fn is_answered(&self) -> bool {
         let state = self.lock();
         state.closed.is_some()
-            || (state.admitted == state.answered && state.out.is_empty() && state.written == state.taken)
+            || (state.admitted == state.answered
+                && state.streams.is_written()
+                && state.out.is_empty() && state.written == state.taken)
     }
 
     /// Whether it has ended.
@@ -289,6 +318,7 @@ impl Shared {
             state.closed = Some(problem.to_string().into());
             let written = state.written;
             state.in_flight.lose_all(written, &mut wakers);
+            state.streams.lose_all(&mut wakers);
             state.out = Vec::new();
         }
         drop(state);

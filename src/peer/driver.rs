@@ -16,16 +16,19 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 
 use crate::codec::call::NamedCall;
+use crate::object::interface::MethodFlags;
 use crate::object::invocation::{Body, Invocation, nearest};
 use crate::object::local::LocalDaemon;
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{Reply, ReplySink, WireReply};
 use crate::peer::connection::{Shared, State};
 use crate::peer::export::Exports;
+use crate::peer::items;
 use crate::peer::lane::Lane;
 use crate::peer::room::Room;
+use crate::peer::stream::Breach;
 use crate::transport::Stream;
-use crate::wire::{Bind, Flags, Frame, FrameWriter, GoAway, MessageType, SerializerId};
+use crate::wire::{Bind, Features, Flags, Frame, FrameWriter, GoAway, MessageType, SerializerId};
 
 /// An outgoing buffer larger than this is given back when it has been written.
 const KEEP_BUFFER: usize = 256 * 1024;
@@ -221,6 +224,13 @@ impl Driver {
             match frame.header.kind {
                 MessageType::Result | MessageType::Bound => {
                     let state = state.get_or_insert_with(|| shared.lock());
+                    if frame.header.flags.contains(Flags::ITEM_STREAM) {
+                        if let Err(problem) = self.opened(state, frame) {
+                            result = Err(problem);
+                            break;
+                        }
+                        continue;
+                    }
                     match state.in_flight.complete(frame) {
                         Ok(waker) => self.wakers.extend(waker),
                         Err(_) => self.stray += 1,
@@ -262,9 +272,45 @@ impl Driver {
                 let reason = GoAway::decode(&frame.payload).map_or_else(|e| e.to_string(), |away| away.reason);
                 self.shared.lock().draining = Some(reason);
             }
-            // Features that this end has not announced; a polite peer does not send them.
-            MessageType::Cancel | MessageType::Item | MessageType::Credit => {}
+            MessageType::Item => {
+                let woken = self.shared.lock().streams.arrived(&frame);
+                return self.streamed(woken);
+            }
+            MessageType::Credit => {
+                let woken = self.shared.lock().streams.credit(&frame);
+                return self.streamed(woken);
+            }
+            // A feature that this end has not announced; a polite peer does not send it.
+            MessageType::Cancel => {}
             kind => return Err(broken(&format!("it sent a {kind:?} message in the middle of the conversation"))),
+        }
+        Ok(())
+    }
+
+    /// A reply that opens a stream.
+    #[cold]
+    fn opened(&mut self, state: &mut State, frame: Frame) -> io::Result<()> {
+        let seq = frame.header.seq;
+        let stream = match state.streams.opened(&frame) {
+            Ok(stream) => stream,
+            Err(breach) => return self.streamed(Err(breach)),
+        };
+        match state.in_flight.complete(frame) {
+            Ok(waker) => self.wakers.extend(waker),
+            Err(_) => self.stray += 1,
+        }
+        if state.in_flight.opened(seq).is_none() {
+            items::give_up(state, stream);
+        }
+        Ok(())
+    }
+
+    /// What a frame of a stream has led to.
+    fn streamed(&mut self, woken: Result<Option<Waker>, Breach>) -> io::Result<()> {
+        match woken {
+            Ok(waker) => self.wakers.extend(waker),
+            Err(Breach::Stray) => self.stray += 1,
+            Err(Breach::Broken(what)) => return Err(broken(what)),
         }
         Ok(())
     }
@@ -363,11 +409,16 @@ impl Driver {
         let Some(export) = self.exports.at(handle) else {
             return refuse(reply(&self.root, 0), NotStarted::NoSuchObject { object: format!("handle {handle}") });
         };
-        let Some(name) = export.methods.get(method as usize).map(|method| method.name) else {
+        let Some((name, flags)) = export.methods.get(method as usize).map(|method| (method.name, method.flags)) else {
             let object = export.object.label().to_string();
             let why = NotStarted::NoSuchMethod { object, method: format!("number {method}"), nearest: None };
             return refuse(reply(&export.lane, method), why);
         };
+        if flags.contains(MethodFlags::STREAM)
+            && let Some(why) = no_stream(&self.shared, name)
+        {
+            return refuse(reply(&export.lane, method), why);
+        }
         if let Err(why) = export.admit() {
             return refuse(reply(&export.lane, method), why);
         }
@@ -485,6 +536,18 @@ fn indexes(payload: &[u8]) -> Option<(usize, u32, usize)> {
     let (handle, rest) = postcard::take_from_bytes::<u32>(payload).ok()?;
     let (method, rest) = postcard::take_from_bytes::<u32>(rest).ok()?;
     Some((handle as usize, method, payload.len() - rest.len()))
+}
+
+/// Why a method that replies with a stream cannot be called now.
+#[cold]
+fn no_stream(shared: &Shared, method: &'static str) -> Option<NotStarted> {
+    if !shared.features.contains(Features::STREAMS) {
+        let problem = "it replies with a stream of items, which this connection does not speak".to_owned();
+        return Some(NotStarted::Unsupported { method: method.to_owned(), problem });
+    }
+    let open = shared.lock().streams.outgoing.len();
+    let full = open >= usize::from(shared.limits.streams);
+    full.then(|| NotStarted::Busy { what: items::full(shared), retry_after_ms: 1_000 })
 }
 
 fn broken(what: &str) -> io::Error {

@@ -79,7 +79,7 @@ pub async fn connect(
         kind => return Err(fail(format!("it answers {kind:?} where CONNECTOK belongs; is it a Pyroxene daemon?"))),
     };
     let caller = Arc::new(Caller { address: peer, session: welcome.incarnation });
-    let shared = Shared::new(limits, welcome.limits, caller, log);
+    let shared = Shared::new(limits, welcome.limits, welcome.features, caller, log);
     let driver = Driver::new(stream, Arc::clone(&shared), input, Duration::from_millis(timeout_ms.into()), None);
     tokio::spawn(driver.run());
     Ok(Opened { connection: Connection::new(shared), table: welcome.binding })
@@ -248,7 +248,7 @@ impl DetachedGreeting {
         let Request { input, seq, serializer, correlation, hello } = self.request;
         let stream = self.stream.attach()?;
         let caller = Arc::new(Caller { address: stream.peer().to_owned(), session: hello.session });
-        let shared = Shared::new(limits.clone(), hello.limits, caller, log.clone());
+        let shared = Shared::new(limits.clone(), hello.limits, hello.features, caller, log.clone());
         let timeout = Duration::from_millis(hello.timeout_ms.into());
         let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, Some(daemon));
         let bound = driver.exports().bind(&hello.target, &shared);

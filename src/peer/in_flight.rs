@@ -164,6 +164,14 @@ impl InFlight {
         }
     }
 
+    /// The reply of a call whose caller has not seen yet that it opens a stream.
+    pub fn opened(&self, seq: u16) -> Option<&Answer> {
+        match self.slots.get(usize::from(seq)) {
+            Some(Slot::Ready(Ending::Reply(answer))) if answer.flags.contains(Flags::ITEM_STREAM) => Some(answer),
+            _ => None,
+        }
+    }
+
     /// When [`expire`](InFlight::expire) is to be called.
     pub fn next_expiry(&self) -> Option<Instant> {
         self.earliest

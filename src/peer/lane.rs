@@ -6,8 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::codec::budget::Budget;
 use crate::object::context::Caller;
 use crate::object::interface::Method;
+use crate::object::items::producer::ItemSink;
 use crate::object::reply::ReplySink;
 use crate::peer::connection::{Shared, wake};
+use crate::peer::items::Outlet;
+use crate::wire::SerializerId;
 
 /// Where replies of one object go, and how many calls of this connection have left that object's queue.
 pub(crate) struct Lane {
@@ -42,6 +45,11 @@ impl ReplySink for Lane {
     fn started(&self) {
         // Only the one thread that runs the object counts, so no two do at a time.
         self.left.store(self.left().wrapping_add(1), Ordering::Relaxed);
+    }
+
+    fn open_stream(&self, method: u32, serializer: SerializerId) -> Result<Arc<dyn ItemSink>, String> {
+        let outlet = Outlet::open(&self.shared, &self.object, self.method(method), serializer)?;
+        Ok(Arc::new(outlet))
     }
 
     fn max_message(&self) -> u32 {
