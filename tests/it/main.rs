@@ -18,5 +18,6 @@ mod order;
 mod reconnect;
 mod shutdown;
 mod simulation;
+mod streams;
 mod supervision;
 mod wire_properties;
