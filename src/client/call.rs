@@ -161,7 +161,8 @@ impl<M: RemoteMessage> Future for LocalCall<M> {
 /// One end takes a method's reply for a stream, and the other does not.
 #[cold]
 pub(crate) fn mismatch(method: &str, wanted: bool) -> NotStarted {
-    let problem = if wanted { "its reply is not a stream of items there" } else { "its reply is a stream of items there" };
+    let problem =
+        if wanted { "its reply is not a stream of items there" } else { "its reply is a stream of items there" };
     NotStarted::Unsupported { method: method.to_owned(), problem: problem.to_owned() }
 }
 

@@ -78,6 +78,12 @@ impl DynProxy {
         DynItems(Exchange::new(Arc::clone(&self.0), NamedItems(named)))
     }
 
+    /// Whether the method is one that replies with a stream, as far as is known: the object says so when the proxy connects.
+    pub fn is_stream(&self, method: &str) -> bool {
+        let choice = self.0.last().and_then(|binding| binding.named(method).ok());
+        choice.is_some_and(|choice| choice.flags.contains(MethodFlags::STREAM))
+    }
+
     /// Calls a method without waiting for anything: whether it arrives and how it ends, nobody says.
     pub fn do_call(&self, method: &str, args: Args) {
         self.call(method, args).0.send_oneway();

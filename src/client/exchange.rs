@@ -296,7 +296,9 @@ impl<R: Request> Exchange<R> {
             Ending::Reply(answer) if answer.flags.contains(Flags::EXCEPTION) => {
                 let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {
                     Ok(fault) => fault,
-                    Err(problem) => return Some(Err(CallError::Failed(Box::new(self.unreadable(&problem.to_string()))))),
+                    Err(problem) => {
+                        return Some(Err(CallError::Failed(Box::new(self.unreadable(&problem.to_string())))));
+                    }
                 };
                 match Failure::from_fault(fault, &budget) {
                     Ok(Failure::NotStarted(why)) => self.again(&binding, why),
@@ -312,9 +314,9 @@ impl<R: Request> Exchange<R> {
                 let problem = "it is a stream of items, which was not asked for";
                 Some(items.ok_or_else(|| CallError::Failed(Box::new(self.unreadable(problem)))))
             }
-            Ending::Reply(answer) => {
-                Some(R::read(&answer, &budget).map_err(|problem| CallError::Failed(Box::new(self.unreadable(&problem)))))
-            }
+            Ending::Reply(answer) => Some(
+                R::read(&answer, &budget).map_err(|problem| CallError::Failed(Box::new(self.unreadable(&problem)))),
+            ),
             Ending::OutOfTime => Some(Err(CallError::Unknown(self.out_of_time()))),
             Ending::Lost { written: true } => {
                 self.link.forget(&binding);

@@ -85,6 +85,8 @@ pub struct MethodDescription {
     pub oneway: bool,
     /// It may be repeated.
     pub idempotent: bool,
+    /// It replies with a stream of items.
+    pub stream: bool,
     /// Arguments, reply and error, as a person reads them.
     pub text: String,
     /// The same, taken apart.
@@ -192,6 +194,7 @@ fn description(entry: &Entry) -> Description {
             doc: method.doc.to_owned(),
             oneway: method.flags.contains(MethodFlags::ONEWAY),
             idempotent: method.flags.contains(MethodFlags::IDEMPOTENT),
+            stream: method.flags.contains(MethodFlags::STREAM),
             text: signature.to_string(),
             signature,
         }

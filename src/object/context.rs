@@ -136,7 +136,9 @@ mod tests {
             deadline: Instant::now(),
             caller: Arc::new(Caller::default()),
         };
-        call.enter(|| assert_eq!(CallContext::current().map(|c| c.correlation), Some(CorrelationId::from_bytes([7; 16]))));
+        call.enter(|| {
+            assert_eq!(CallContext::current().map(|c| c.correlation), Some(CorrelationId::from_bytes([7; 16])))
+        });
         assert!(CallContext::current().is_none());
     }
 }

@@ -9,8 +9,8 @@ use crate::codec::fault::{Detail, Fault};
 use crate::codec::{self, Value};
 use crate::object::context::Caller;
 use crate::object::interface::MethodFlags;
-use crate::object::items::{ItemSource, Items};
 use crate::object::items::producer::{ItemSink, Producer};
+use crate::object::items::{ItemSource, Items};
 use crate::object::message::{RemoteError, RemoteMessage};
 use crate::object::outcome::{self, Failure, NotStarted, UNWRITABLE, Unknown};
 use crate::object::panic;
@@ -262,7 +262,9 @@ impl Reply {
             Some(To::Local(local)) => {
                 let outcome = match M::outcome(output).map(M::into_items) {
                     Ok(Ok(items)) => return local.items(items),
-                    Ok(Err(value)) => Value::from_serialize(&value).map_err(|e| unwritable(local.names(), &e.to_string())),
+                    Ok(Err(value)) => {
+                        Value::from_serialize(&value).map_err(|e| unwritable(local.names(), &e.to_string()))
+                    }
                     Err(error) => {
                         let (object, method) = local.names();
                         Err(outcome::raised(&error, SerializerId::MESSAGE_PACK, object, method))

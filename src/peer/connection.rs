@@ -302,7 +302,8 @@ impl Shared {
         state.closed.is_some()
             || (state.admitted == state.answered
                 && state.streams.is_written()
-                && state.out.is_empty() && state.written == state.taken)
+                && state.out.is_empty()
+                && state.written == state.taken)
     }
 
     /// Whether it has ended.

@@ -180,8 +180,9 @@ impl Inlet {
             End::Fault(serializer, bytes) => {
                 let budget = Budget::default();
                 Some(match Fault::decode(*serializer, bytes, &budget) {
-                    Ok(fault) => Failure::from_fault(fault, &budget)
-                        .unwrap_or_else(|raised| Failure::Failed(Box::new(raised))),
+                    Ok(fault) => {
+                        Failure::from_fault(fault, &budget).unwrap_or_else(|raised| Failure::Failed(Box::new(raised)))
+                    }
                     Err(problem) => lost(format!("the stream ended with a fault that cannot be read: {problem}")),
                 })
             }

@@ -78,7 +78,7 @@ fn print(app: &App, uri: &str, description: &Description) {
 
 fn flags(method: &MethodDescription) -> String {
     let mut flags = String::new();
-    for (is, name) in [(method.oneway, "  oneway"), (method.idempotent, "  idempotent")] {
+    for (is, name) in [(method.oneway, "  oneway"), (method.stream, "  stream"), (method.idempotent, "  idempotent")] {
         flags.push_str(if is { name } else { "" });
     }
     flags

@@ -133,7 +133,11 @@ fn large_items_go_alone() {
     assert_eq!(sizes, [1, 1, 1]);
     let ends = sink.ends.lock().unwrap();
     let [Some(Failure::Failed(fault))] = &ends[..] else { panic!("{ends:?}") };
-    assert_eq!((fault.class.as_str(), fault.method.as_str()), (outcome::UNWRITABLE, "history"), "too large for a frame");
+    assert_eq!(
+        (fault.class.as_str(), fault.method.as_str()),
+        (outcome::UNWRITABLE, "history"),
+        "too large for a frame"
+    );
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pyroxene::{CallError, DynProxy, NotStarted, Unknown, Value, args};
+use pyroxene::transport::{Network, SystemNetwork};
+use pyroxene::{CallError, Daemon, DynProxy, NotStarted, Unknown, Value, args};
 use tokio::time::Instant;
 
 use super::printer::{NoPaper, Printer, printer};
@@ -71,7 +72,7 @@ async fn a_lost_connection_ends_it_at_both_ends() {
     let pair = Pair::memory().await;
     let (_, here, meter) = printer(&pair).await;
     let plan = Plan { back: Some((100_000, Fault::Break)), ..Plan::default() };
-    let flaky: Arc<dyn pyroxene::transport::Network> = Arc::new(Flaky::new(Arc::clone(&pair.network), [plan]));
+    let flaky: Arc<dyn Network> = Arc::new(Flaky::new(Arc::clone(&pair.network), [plan]));
     let uri = here.proxy().uri().clone();
     let there = pyroxene::Proxy::<Printer>::connect_with(&client_over(&flaky), uri).await.unwrap();
     let there = super::printer::PrinterProxy::from(there);
@@ -204,11 +205,11 @@ async fn a_daemon_that_ends_waits_for_streams_and_then_says_that_it_ended_them()
 
 #[actix::test]
 async fn by_name_items_are_values() {
-    let pair = Pair::memory().await;
-    let (_, here, _) = printer(&pair).await;
-    let uri = here.proxy().uri().clone();
-    let there = DynProxy::connect_with(&pair.client, uri.clone()).await.unwrap();
-    let local = DynProxy::connect(uri).await.unwrap();
+    let daemon = Daemon::bind("127.0.0.1:0").await.unwrap();
+    let printer = daemon.supervise("printer", Printer::default).await.unwrap();
+    let network: Arc<dyn Network> = Arc::new(SystemNetwork);
+    let there = DynProxy::connect_with(&client_over(&network), printer.uri()).await.unwrap();
+    let local = DynProxy::connect(printer.uri()).await.unwrap();
     for printer in [&there, &local] {
         let items = printer.items("count", args![3]).await.unwrap().into_vec().await;
         assert_eq!(items, Ok(vec![Value::from(0), Value::from(1), Value::from(2)]));

@@ -144,7 +144,6 @@ fn framed(serializer: SerializerId, kind: MessageType, flags: Flags, payload: &[
 
 /// How the stream of a daemon ends that offers one, answers the first call with `answer`, and does nothing else.
 async fn end_of(answer: Vec<u8>) -> CallError {
-    tokio::time::pause();
     let network: Arc<dyn pyroxene::transport::Network> = Arc::new(MemoryNetwork::default());
     let mut listener = network.listen(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
     let uri = format!("PYRO://{}/thing", listener.endpoint());
@@ -184,11 +183,11 @@ fn opens(stream: u8) -> Vec<u8> {
 
 #[actix::test]
 async fn a_server_that_breaks_the_rules_of_streams_is_left() {
+    tokio::time::pause();
     let half = WINDOW_BYTES as usize / 2;
     for (answer, says) in [
-        ([opens(1), items(1, 1, half), items(1, 2, half)].concat(), "more items of a stream than"),
+        ([opens(1), items(1, 2, half)].concat(), "more items of a stream than"),
         ([opens(1), items(1, WINDOW_ITEMS + 1, 0)].concat(), "more items of a stream than"),
-        ([opens(1), items(1, 0, 0), items(1, 1, 1)].concat(), "that it had ended"),
         ([opens(1), framed(SerializerId::POSTCARD, MessageType::Item, Flags::default(), &[1, 9, 9])].concat(), "ITEM"),
         ([opens(1), opens(1)].concat(), "opened a stream twice"),
         (
@@ -205,6 +204,10 @@ async fn a_server_that_breaks_the_rules_of_streams_is_left() {
 
 #[actix::test]
 async fn an_item_that_cannot_be_read_ends_its_stream() {
-    let error = end_of([opens(1), framed(SerializerId::MESSAGE_PACK, MessageType::Item, Flags::default(), &[1, 1, 0xc1])].concat()).await;
+    tokio::time::pause();
+    let error = end_of(
+        [opens(1), framed(SerializerId::MESSAGE_PACK, MessageType::Item, Flags::default(), &[1, 1, 0xc1])].concat(),
+    )
+    .await;
     assert!(matches!(&error, CallError::Failed(fault) if fault.class == "Pyroxene.UnreadableReply"), "{error:?}");
 }
