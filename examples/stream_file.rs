@@ -1,4 +1,5 @@
 //! A report that is larger than any message, streamed in pieces: the reader checks it at the end, and another one has seen enough half-way.
+#![allow(clippy::print_stdout, reason = "an example tells its story")]
 
 use pyroxene::{Daemon, Items};
 

@@ -137,7 +137,7 @@ mod tests {
             caller: Arc::new(Caller::default()),
         };
         call.enter(|| {
-            assert_eq!(CallContext::current().map(|c| c.correlation), Some(CorrelationId::from_bytes([7; 16])))
+            assert_eq!(CallContext::current().map(|c| c.correlation), Some(CorrelationId::from_bytes([7; 16])));
         });
         assert!(CallContext::current().is_none());
     }
