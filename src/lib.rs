@@ -106,6 +106,7 @@ pub use macros::{RemoteMessage, RemoteObject, main, remote};
 pub use naming::NameServer;
 pub use object::context::CallContext;
 pub use object::interface::{Accepts, Any, Interface};
+pub use object::items::{ItemSender, Items};
 pub use object::message::{Never, RemoteError, RemoteMessage};
 pub use object::outcome::{NotStarted, Unknown};
 #[cfg(feature = "daemon")]

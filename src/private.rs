@@ -7,6 +7,7 @@ pub use crate::client::connect::{IntoProxy, IntoUri};
 pub use crate::client::proxy::Proxy;
 pub use crate::object::interface::{Accepts, Interface, Method, MethodFlags};
 pub use crate::object::invocation::Invocation;
+pub use crate::object::items::{Incoming, ItemSource, Items};
 pub use crate::object::message::{Never, RemoteMessage};
 
 #[cfg(feature = "daemon")]

@@ -28,6 +28,11 @@ impl Message<'_> {
             None => (quote!(#output), quote!(#krate::__private::Never), quote!(::core::result::Result::Ok(output))),
         };
         let flags = self.flags.expand(krate);
+        let (flags, items) = if self.returns.is_stream() {
+            (quote!(#flags.with(#krate::__private::MethodFlags::STREAM)), Some(items(krate)))
+        } else {
+            (flags, None)
+        };
         let (generics, arguments, clause) = self.generics.split_for_impl();
         quote! {
             #[automatically_derived]
@@ -43,7 +48,26 @@ impl Message<'_> {
                 fn outcome(output: Self::Output) -> ::core::result::Result<Self::Reply, Self::Error> {
                     #outcome
                 }
+
+                #items
             }
+        }
+    }
+}
+
+/// What takes a stream apart at one end, and puts it together at the other.
+fn items(krate: &TokenStream) -> TokenStream {
+    quote! {
+        fn into_items(
+            reply: Self::Reply,
+        ) -> ::core::result::Result<::std::boxed::Box<dyn #krate::__private::ItemSource>, Self::Reply> {
+            ::core::result::Result::Ok(::std::boxed::Box::new(reply))
+        }
+
+        fn from_items(
+            incoming: ::std::boxed::Box<dyn #krate::__private::Incoming>,
+        ) -> ::core::option::Option<Self::Reply> {
+            ::core::option::Option::Some(#krate::__private::Items::incoming(incoming))
         }
     }
 }

@@ -103,6 +103,13 @@ impl Returns {
         Returns { output, split }
     }
 
+    /// Whether the caller gets a stream of items.
+    pub(crate) fn is_stream(&self) -> bool {
+        let reply = self.split.as_ref().map_or(&self.output, |(reply, _)| reply);
+        let Type::Path(path) = bare(reply) else { return false };
+        path.path.segments.last().is_some_and(|last| last.ident == "Items" && !last.arguments.is_none())
+    }
+
     /// Whether it is `()`.
     pub(crate) fn is_nothing(&self) -> bool {
         matches!(bare(&self.output), Type::Tuple(tuple) if tuple.elems.is_empty())
@@ -162,6 +169,16 @@ mod tests {
     fn an_alias_of_result_hides_the_error() {
         for ty in [parse_quote!(io::Result<u64>), parse_quote!(fmt::Result)] {
             assert!(returns(ty).err().unwrap().contains("write both types out"));
+        }
+    }
+
+    #[test]
+    fn items_are_a_stream() {
+        for ty in [parse_quote!(Items<u64>), parse_quote!(Result<pyroxene::Items<Vec<u8>>, Overdrawn>)] {
+            assert!(returns(ty).unwrap().is_stream());
+        }
+        for ty in [parse_quote!(u64), parse_quote!(Vec<Items<u64>>), parse_quote!(Items), parse_quote!(())] {
+            assert!(!returns(ty).unwrap().is_stream());
         }
     }
 

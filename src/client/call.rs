@@ -16,8 +16,9 @@ use crate::codec::budget::Budget;
 use crate::codec::call::NamedCall;
 use crate::codec::fault::Fault;
 use crate::codec::{self, Value};
-use crate::object::interface::{Method, signature_of};
+use crate::object::interface::{Method, MethodFlags, signature_of};
 use crate::object::invocation::Invocation;
+use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
 use crate::object::message::{RemoteError, RemoteMessage};
 use crate::object::outcome::{Failure, NotStarted};
@@ -76,7 +77,9 @@ impl<M: RemoteMessage> Request for Typed<M> {
     }
 
     fn choose(&self, binding: &Binding) -> Result<Choice, NotStarted> {
-        binding.method(self.index, &const { Method::of::<M>() })
+        let choice = binding.method(self.index, &const { Method::of::<M>() })?;
+        let stream = const { M::FLAGS.contains(MethodFlags::STREAM) };
+        if choice.flags.contains(MethodFlags::STREAM) == stream { Ok(choice) } else { Err(mismatch(M::METHOD, stream)) }
     }
 
     fn serializer(&self, choice: Choice) -> SerializerId {
@@ -109,6 +112,10 @@ impl<M: RemoteMessage> Request for Typed<M> {
                 .and_then(|value| value.to::<M::Reply>(budget))
                 .map_or_else(|told| told.to_string(), |_| problem.to_string()),
         })
+    }
+
+    fn open(items: Box<dyn Incoming>) -> Option<M::Reply> {
+        M::from_items(items)
     }
 
     fn raised(fault: &Fault, budget: &Budget) -> Option<M::Error> {
@@ -160,6 +167,14 @@ impl<M: RemoteMessage> Future for LocalCall<M> {
             Err(failure) => Err(failure.into()),
         }))
     }
+}
+
+/// One end takes a method's reply for a stream, and the other does not.
+#[cold]
+pub(crate) fn mismatch(method: &str, wanted: bool) -> NotStarted {
+    let problem =
+        if wanted { "its reply is not a stream of items there" } else { "its reply is a stream of items there" };
+    NotStarted::Unsupported { method: method.to_owned(), problem: problem.to_owned() }
 }
 
 /// As postcard writes a `u32`.

@@ -13,12 +13,15 @@ use crate::client::connect::{Connect, FromLink, IntoUri};
 use crate::client::error::CallError;
 use crate::client::exchange::{Exchange, Request, Terms};
 use crate::client::link::Link;
+use crate::client::stream::{DynItems, NamedItems};
 use crate::codec::args::Args;
 use crate::codec::budget::Budget;
 use crate::codec::call::NamedCall;
 use crate::codec::fault::Fault;
 use crate::codec::{self, Value};
+use crate::object::interface::MethodFlags;
 use crate::object::invocation::Invocation;
+use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
 use crate::object::message::Never;
 use crate::object::outcome::{Failure, NotStarted};
@@ -57,6 +60,28 @@ impl DynProxy {
     /// Calls a method.
     pub fn call(&self, method: &str, args: Args) -> DynCall {
         DynCall(Exchange::new(Arc::clone(&self.0), Named { method: method.to_owned(), args }))
+    }
+
+    /// Calls a method that replies with a stream of items.
+    ///
+    /// ```no_run
+    /// # use pyroxene::{DynProxy, args};
+    /// # async fn example(account: DynProxy) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut history = account.items("history", args![]).await?;
+    /// while let Some(entry) = history.next().await {
+    ///     println!("{}", entry?);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub fn items(&self, method: &str, args: Args) -> DynItems {
+        let named = Named { method: method.to_owned(), args };
+        DynItems(Exchange::new(Arc::clone(&self.0), NamedItems(named)))
+    }
+
+    /// Whether the method is one that replies with a stream, as far as is known: the object says so when the proxy connects.
+    pub fn is_stream(&self, method: &str) -> bool {
+        let choice = self.0.last().and_then(|binding| binding.named(method).ok());
+        choice.is_some_and(|choice| choice.flags.contains(MethodFlags::STREAM))
     }
 
     /// Calls a method without waiting for anything: whether it arrives and how it ends, nobody says.
@@ -100,9 +125,10 @@ impl Future for DynCall {
     }
 }
 
+/// A call by name.
 pub(crate) struct Named {
-    method: String,
-    args: Args,
+    pub(super) method: String,
+    pub(super) args: Args,
 }
 
 impl Request for Named {
@@ -115,7 +141,12 @@ impl Request for Named {
     }
 
     fn choose(&self, binding: &Binding) -> Result<Choice, NotStarted> {
-        binding.named(&self.method)
+        let choice = binding.named(&self.method)?;
+        if choice.flags.contains(MethodFlags::STREAM) {
+            let problem = "its reply is a stream of items: call it with `items`".to_owned();
+            return Err(NotStarted::Unsupported { method: self.method.clone(), problem });
+        }
+        Ok(choice)
     }
 
     fn serializer(&self, _: Choice) -> SerializerId {
@@ -133,6 +164,10 @@ impl Request for Named {
 
     fn read(answer: &Answer, budget: &Budget) -> Result<Value, String> {
         codec::decode(answer.serializer, &answer.payload, budget).map_err(|e| e.to_string())
+    }
+
+    fn open(_: Box<dyn Incoming>) -> Option<Value> {
+        None
     }
 
     fn raised(_: &Fault, _: &Budget) -> Option<Never> {

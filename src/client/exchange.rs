@@ -14,6 +14,7 @@ use crate::client::link::{Link, Turn};
 use crate::client::runtime;
 use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
+use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
 use crate::peer::connection::StartError;
@@ -37,6 +38,8 @@ pub(crate) trait Request: Send + Unpin + 'static {
     /// The method's signature as the caller has it, if the object has another one; asked only when something does not fit.
     fn other_signature(&self, binding: &Binding) -> Option<String>;
     fn read(answer: &Answer, budget: &Budget) -> Result<Self::Value, String>;
+    /// The value whose items come over the connection; `None` if the call does not end with any.
+    fn open(items: Box<dyn Incoming>) -> Option<Self::Value>;
     /// The error that the object raised, if this client knows its type.
     fn raised(fault: &Fault, budget: &Budget) -> Option<Self::Raised>;
     /// Puts the call into the queue of an object of this process.
@@ -316,6 +319,11 @@ impl<R: Request> Exchange<R> {
                         None => CallError::Failed(Box::new(fault)),
                     })),
                 }
+            }
+            Ending::Reply(answer) if answer.flags.contains(Flags::ITEM_STREAM) => {
+                let items = connection.items(&answer).and_then(|items| R::open(Box::new(items)));
+                let problem = "it is a stream of items, which was not asked for";
+                Some(items.ok_or_else(|| CallError::Failed(Box::new(self.unreadable(problem)))))
             }
             Ending::Reply(answer) => Some(R::read(&answer, &budget).map_err(|mut problem| {
                 if let Some(signature) = self.other_signature(&binding) {

@@ -21,5 +21,6 @@ mod pool;
 pub mod proxy;
 pub mod report;
 pub(crate) mod runtime;
+pub mod stream;
 
 pub use error::{CallError, ConnectError};

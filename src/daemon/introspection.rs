@@ -88,6 +88,8 @@ pub struct MethodDescription {
     /// It is stopped when its caller gives it up.
     #[serde(default)]
     pub cancellable: bool,
+    /// It replies with a stream of items.
+    pub stream: bool,
     /// Arguments, reply and error, as a person reads them.
     pub text: String,
     /// The same, taken apart.
@@ -196,6 +198,7 @@ fn description(entry: &Entry) -> Description {
             oneway: method.flags.contains(MethodFlags::ONEWAY),
             idempotent: method.flags.contains(MethodFlags::IDEMPOTENT),
             cancellable: method.flags.contains(MethodFlags::CANCELLABLE),
+            stream: method.flags.contains(MethodFlags::STREAM),
             text: signature.to_string(),
             signature,
         }

@@ -11,7 +11,7 @@ use crate::object::context::CallScope;
 use crate::object::interface::{Interface, signature_of};
 use crate::object::message::RemoteMessage;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
-use crate::object::reply::{DynCaller, LocalCaller, Reply};
+use crate::object::reply::{LocalCaller, LocalReply, Reply};
 
 /// One call: which method, with what, until when, and where its outcome goes.
 ///
@@ -46,7 +46,7 @@ impl Invocation {
     }
 
     /// A call from this process by somebody who knows only names.
-    pub(crate) fn local_dyn(method: u32, args: Args, deadline: Instant, caller: DynCaller) -> Invocation {
+    pub(crate) fn local_dyn(method: u32, args: Args, deadline: Instant, caller: impl LocalReply) -> Invocation {
         Invocation { method, body: Body::Arguments(Box::new(args)), deadline, reply: Reply::local(Box::new(caller)) }
     }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::object::interface::MethodFlags;
+use crate::object::items::{Incoming, ItemSource};
 
 /// A message that can be sent to an object in another process; each is one method.
 ///
@@ -48,6 +49,19 @@ pub trait RemoteMessage: Serialize + DeserializeOwned + Send + 'static {
     /// # Errors
     /// The error that the object raised.
     fn outcome(output: Self::Output) -> Result<Self::Reply, Self::Error>;
+
+    /// The items that the reply stands for; a method that has the flag [`STREAM`](MethodFlags::STREAM) replies with them.
+    ///
+    /// # Errors
+    /// The reply itself, which is not a stream.
+    fn into_items(reply: Self::Reply) -> Result<Box<dyn ItemSource>, Self::Reply> {
+        Err(reply)
+    }
+
+    /// The reply whose items come from the other end; `None` if it is not a stream.
+    fn from_items(_: Box<dyn Incoming>) -> Option<Self::Reply> {
+        None
+    }
 }
 
 /// An error that travels: the caller of a remote object gets the value itself back.

@@ -6,6 +6,7 @@
 pub mod context;
 pub mod interface;
 pub mod invocation;
+pub mod items;
 pub mod local;
 pub mod message;
 pub mod outcome;

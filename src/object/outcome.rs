@@ -122,6 +122,14 @@ pub enum NotStarted {
         /// Why not.
         problem: String,
     },
+    /// One of the two ends does not speak what the method needs.
+    #[error("{method} cannot be called so: {problem}")]
+    Unsupported {
+        /// The method.
+        method: String,
+        /// What is missing, and what to do.
+        problem: String,
+    },
 }
 
 fn offer(nearest: Option<&str>) -> String {
@@ -166,6 +174,7 @@ impl NotStarted {
             NotStarted::Unreachable { .. } => "Pyroxene.Unreachable",
             NotStarted::Unresolved { .. } => "Pyroxene.Unresolved",
             NotStarted::NotSent { .. } => "Pyroxene.NotSent",
+            NotStarted::Unsupported { .. } => "Pyroxene.Unsupported",
         }
     }
 }

@@ -9,7 +9,9 @@ use crate::codec::budget::Budget;
 use crate::codec::fault::{Detail, Fault};
 use crate::codec::{self, Value};
 use crate::object::context::Caller;
-use crate::object::interface::signature_of;
+use crate::object::interface::{MethodFlags, signature_of};
+use crate::object::items::producer::{ItemSink, Producer};
+use crate::object::items::{ItemSource, Items};
 use crate::object::message::{RemoteError, RemoteMessage};
 use crate::object::outcome::{self, Failure, NotStarted, UNWRITABLE, Unknown};
 use crate::object::panic;
@@ -30,6 +32,11 @@ pub trait ReplySink: Send + Sync {
     fn watch(&self, seq: u16, waker: &Waker);
     /// The call of `seq` has ended: nobody is to be woken.
     fn unwatch(&self, seq: u16);
+    /// Opens a stream of items, which `method` at this place replies with; they are in this serializer.
+    ///
+    /// # Errors
+    /// No further one can be opened.
+    fn open_stream(&self, method: u32, serializer: SerializerId) -> Result<Arc<dyn ItemSink>, String>;
     /// The largest frame the peer accepts, bytes.
     fn max_message(&self) -> u32;
     /// What decoding one message of the peer may cost.
@@ -78,6 +85,12 @@ pub trait LocalReply: std::any::Any + Send {
     fn fail(self: Box<Self>, failure: Failure);
     /// The call ends with a value, or the fault of an error, that a caller without types can read.
     fn value(self: Box<Self>, outcome: Result<Value, Fault>);
+    /// The call ends with items that a caller without types can read, if it asked for such.
+    fn items(self: Box<Self>, _: Box<dyn ItemSource>) {
+        let (object, method) = self.names();
+        let fault = unwritable((object, method), "its caller did not ask for a stream of items");
+        self.value(Err(fault));
+    }
     /// Nobody waits for the reply any more.
     fn is_abandoned(&self) -> bool;
     /// Ready once nobody waits for the reply any more; never for a oneway.
@@ -177,6 +190,50 @@ impl LocalReply for DynCaller {
     }
 }
 
+/// The same for a method that replies with items.
+pub(crate) struct DynReader {
+    /// Where the items go.
+    pub(crate) sender: oneshot::Sender<Result<Items<Value>, Failure>>,
+    /// The object called.
+    pub(crate) object: Arc<str>,
+    /// The method called.
+    pub(crate) method: String,
+    /// The correlation id of the call.
+    pub(crate) correlation: CorrelationId,
+}
+
+impl LocalReply for DynReader {
+    fn fail(self: Box<Self>, failure: Failure) {
+        let _ = self.sender.send(Err(failure));
+    }
+
+    fn value(self: Box<Self>, outcome: Result<Value, Fault>) {
+        if let Err(fault) = outcome {
+            self.fail(Failure::Failed(Box::new(fault)));
+        }
+    }
+
+    fn items(self: Box<Self>, source: Box<dyn ItemSource>) {
+        let _ = self.sender.send(Ok(Items::values(source)));
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    fn poll_abandoned(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.sender.poll_closed(cx)
+    }
+
+    fn correlation(&self) -> CorrelationId {
+        self.correlation
+    }
+
+    fn names(&self) -> (&str, &str) {
+        (&self.object, &self.method)
+    }
+}
+
 impl Reply {
     /// A reply over a connection.
     pub fn wire(reply: WireReply) -> Reply {
@@ -249,7 +306,13 @@ impl Reply {
     #[inline]
     pub(crate) fn send<M: RemoteMessage>(&mut self, output: M::Output) {
         match self.to.take() {
-            Some(To::Wire(wire)) => wire.send(M::outcome(output)),
+            Some(To::Wire(wire)) => {
+                if const { M::FLAGS.contains(MethodFlags::STREAM) } {
+                    wire.open::<M>(output);
+                } else {
+                    wire.send(M::outcome(output));
+                }
+            }
             Some(To::Local(local)) if (local.as_ref() as &dyn std::any::Any).is::<LocalCaller<M>>() => {
                 let any: Box<dyn std::any::Any> = local;
                 if let Ok(caller) = any.downcast::<LocalCaller<M>>()
@@ -259,8 +322,11 @@ impl Reply {
                 }
             }
             Some(To::Local(local)) => {
-                let outcome = match M::outcome(output) {
-                    Ok(value) => Value::from_serialize(&value).map_err(|e| unwritable(local.names(), &e.to_string())),
+                let outcome = match M::outcome(output).map(M::into_items) {
+                    Ok(Ok(items)) => return local.items(items),
+                    Ok(Err(value)) => {
+                        Value::from_serialize(&value).map_err(|e| unwritable(local.names(), &e.to_string()))
+                    }
                     Err(error) => {
                         let (object, method) = local.names();
                         Err(outcome::raised(&error, SerializerId::MESSAGE_PACK, object, method))
@@ -381,6 +447,31 @@ impl WireReply {
             }),
             Err(error) => {
                 let fault = outcome::raised(&error, self.serializer, self.sink.object(), self.method());
+                self.fault(&fault);
+            }
+        }
+    }
+
+    /// Replies with a stream, and begins it.
+    fn open<M: RemoteMessage>(self, output: M::Output) {
+        let source = match M::outcome(output).map(M::into_items) {
+            Ok(Ok(source)) if !self.oneway => source,
+            Ok(Ok(_)) => return self.sink.answer(self.size, &mut |_| {}),
+            Ok(Err(value)) => return self.send::<_, M::Error>(Ok(value)),
+            Err(error) => return self.send::<M::Reply, _>(Err(error)),
+        };
+        match self.sink.open_stream(self.method, self.serializer) {
+            Ok(sink) => {
+                let producer = Producer::new(source, Arc::clone(&sink), self.serializer);
+                self.write(|this, out| {
+                    this.frame(out, Flags::ITEM_STREAM, |out| {
+                        codec::encode(this.serializer, &sink.stream(), out).map_err(|e| e.to_string())
+                    })
+                });
+                producer.spawn();
+            }
+            Err(problem) => {
+                let fault = unwritable((self.sink.object(), self.method()), &problem);
                 self.fault(&fault);
             }
         }

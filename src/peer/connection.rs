@@ -11,7 +11,9 @@ use crate::codec::budget::Budget;
 use crate::object::context::Caller;
 use crate::object::panic;
 use crate::peer::given_up::GivenUp;
-use crate::peer::in_flight::{Ending, InFlight};
+use crate::peer::in_flight::{Answer, Ending, InFlight};
+use crate::peer::items::{self, Inlet};
+use crate::peer::stream::Streams;
 use crate::wire::{CorrelationId, Features, Flags, FrameWriter, Limits, MessageType, PeerLimits, SerializerId};
 
 /// One connection. Cheap to clone; the connection ends when the last clone is dropped and its calls have been answered.
@@ -37,6 +39,8 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     pub(crate) limits: Limits,
     pub(crate) peer_limits: PeerLimits,
+    /// What the peer speaks.
+    pub(crate) features: Features,
     pub(crate) caller: Arc<Caller>,
     pub(crate) log: slog::Logger,
     /// Calls are logged one by one.
@@ -76,6 +80,7 @@ pub(crate) struct State {
     pub(crate) released: bool,
     /// What ended the connection.
     pub(crate) closed: Option<Arc<str>>,
+    pub(crate) streams: Streams,
 }
 
 /// How far this end is with telling its peer that it takes no new calls. The task says it, since only the task knows what was taken.
@@ -194,14 +199,30 @@ impl Connection {
     pub fn abandon(&self, seq: u16) {
         let shared = &self.0.0;
         let mut state = shared.lock();
-        if state.in_flight.abandon(seq) && shared.cancels && state.closed.is_none() {
+        let opened = state.in_flight.opened(seq).cloned();
+        if let Some(answer) = &opened {
+            items::give_up_reply(&mut state, answer);
+        }
+        let cancels = state.in_flight.abandon(seq) && shared.cancels && state.closed.is_none();
+        if cancels {
             let (serializer, flags) = (SerializerId::POSTCARD, Flags::default());
             let frame =
                 FrameWriter::begin(&mut state.out, MessageType::Cancel, serializer, flags, seq, CorrelationId::NONE);
             // A frame without payload is never too large.
             let _ = frame.finish(&mut state.out, u32::MAX);
+        }
+        if cancels || opened.is_some() {
             wake(state);
         }
+    }
+
+    /// The reader of the stream that a reply has opened.
+    pub(crate) fn items(&self, answer: &Answer) -> Option<Inlet> {
+        Inlet::new(self, answer)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
     }
 
     /// What ended the connection.
@@ -264,11 +285,12 @@ impl Shared {
             peer_takes: u64::MAX,
             released: false,
             closed: None,
+            streams: Streams::default(),
         };
         let verbose = slog::Drain::is_enabled(&log, slog::Level::Debug);
         let cancels = features.contains(Features::CANCEL);
         let (state, given_up) = (Mutex::new(state), GivenUp::default());
-        Arc::new(Shared { state, limits, peer_limits, caller, log, verbose, cancels, given_up })
+        Arc::new(Shared { state, limits, peer_limits, features, caller, log, verbose, cancels, given_up })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
@@ -304,7 +326,9 @@ impl Shared {
         self.go_away("the daemon has ended");
         let mut state = self.lock();
         state.hang_up = true;
+        let writers = items::abort_all(&mut state);
         wake(state);
+        writers.into_iter().for_each(Waker::wake);
     }
 
     /// Whether every call of the peer has been answered, and the answers have left. While new calls may still come, nobody can say.
@@ -313,6 +337,7 @@ impl Shared {
         state.closed.is_some()
             || (state.leaving == Leaving::Said
                 && state.admitted == state.answered
+                && state.streams.is_written()
                 && state.out.is_empty()
                 && state.written == state.taken)
     }
@@ -331,6 +356,7 @@ impl Shared {
             state.closed = Some(problem.to_string().into());
             let written = state.written.min(state.peer_takes);
             state.in_flight.lose_all(written, &mut wakers);
+            state.streams.lose_all(&mut wakers);
             state.out = Vec::new();
         }
         wakers.extend(std::mem::take(&mut state.watching).into_values());

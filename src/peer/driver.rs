@@ -3,36 +3,34 @@
 //! One write per wake-up carries every frame that waits, one read brings as many as the socket has; then the objects and callers those
 //! are for get their turn before the next write. That is what makes many small calls cheap.
 
+mod calls;
+mod frames;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, MutexGuard, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep};
 
-use crate::codec::call::NamedCall;
-use crate::object::invocation::{Body, Invocation, nearest};
+use crate::object::invocation::Invocation;
 use crate::object::local::LocalDaemon;
-use crate::object::outcome::{Failure, NotStarted};
-use crate::object::reply::{Reply, ReplySink, WireReply};
-use crate::peer::connection::{Leaving, Shared, State};
+use crate::peer::connection::{Leaving, Shared};
 use crate::peer::export::Exports;
 use crate::peer::lane::Lane;
 use crate::peer::room::Room;
 use crate::transport::Stream;
-use crate::wire::{Bind, CorrelationId, Features, Flags, Frame, FrameWriter, GoAway, MessageType, SerializerId};
+use crate::wire::{CorrelationId, Features, Flags, FrameWriter, GoAway, MessageType, SerializerId};
 
 /// An outgoing buffer larger than this is given back when it has been written.
 const KEEP_BUFFER: usize = 256 * 1024;
 /// Bytes that are read until others on this thread get their turn: a peer that never pauses must not keep them waiting.
 const TURN: usize = 64 * 1024;
-/// Replies to calls that were never made, before the peer is taken for broken.
-const MAX_STRAY: u32 = 16;
 /// How long a peer that was hung up on may take to read to the end and hang up itself.
 const PART: Duration = Duration::from_secs(1);
 
@@ -276,276 +274,6 @@ impl Driver {
         self.stream.poll_read_ready(cx).is_ready()
     }
 
-    fn take_frames(&mut self) -> io::Result<()> {
-        let now = Instant::now();
-        let shared = Arc::clone(&self.shared);
-        // Replies are delivered under one lock; it is let go before anything else is done.
-        let mut state: Option<MutexGuard<'_, State>> = None;
-        let mut result = Ok(());
-        let mut begun = self.partial_since;
-        loop {
-            let frame = match Frame::decode(&mut self.input, shared.limits.max_message) {
-                Ok(Some(frame)) => frame,
-                Ok(None) => break,
-                Err(problem) => {
-                    result = Err(io::Error::new(io::ErrorKind::InvalidData, problem.to_string()));
-                    break;
-                }
-            };
-            begun = None;
-            match frame.header.kind {
-                MessageType::Result | MessageType::Bound => {
-                    let state = state.get_or_insert_with(|| shared.lock());
-                    match state.in_flight.complete(frame) {
-                        Ok(waker) => self.wakers.extend(waker),
-                        Err(_) => self.stray += 1,
-                    }
-                }
-                _ => {
-                    state = None;
-                    if frame.header.kind == MessageType::Invoke {
-                        self.invoke(frame, now);
-                    } else if let Err(problem) = self.take(frame) {
-                        result = Err(problem);
-                        break;
-                    }
-                }
-            }
-        }
-        if self.arrived.is_empty() {
-            state.unwrap_or_else(|| shared.lock()).admitted = self.admitted;
-        } else {
-            drop(state);
-            shared.lock().admitted = self.admitted;
-            self.deliver();
-        }
-        if std::mem::take(&mut self.sweep) {
-            self.exports.sweep();
-        }
-        self.wakers.drain(..).for_each(Waker::wake);
-        // A frame has its time from its first byte on, however often a further one drips in.
-        self.partial_since = if self.input.is_empty() { None } else { begun.or(Some(now)) };
-        if self.stray > MAX_STRAY {
-            return Err(broken("it replies to calls that were never made"));
-        }
-        result
-    }
-
-    /// One frame that is neither a call nor a reply.
-    fn take(&mut self, frame: Frame) -> io::Result<()> {
-        match frame.header.kind {
-            MessageType::Bind => self.bind(&frame),
-            MessageType::Ping => self.ping(frame),
-            MessageType::GoAway => {
-                let away = GoAway::decode(&frame.payload);
-                let mut state = self.shared.lock();
-                if let Ok(away) = &away {
-                    state.peer_takes = state.peer_takes.min(away.taken);
-                }
-                state.draining = Some(away.map_or_else(|e| e.to_string(), |away| away.reason));
-            }
-            MessageType::Cancel => return self.cancel(frame.header.seq),
-            // Features that this end has not announced; a polite peer does not send them.
-            MessageType::Item | MessageType::Credit => {}
-            kind => return Err(broken(&format!("it sent a {kind:?} message in the middle of the conversation"))),
-        }
-        Ok(())
-    }
-
-    /// A caller of the peer waits no more. It may name a call whose reply is on its way, but no more calls than there were.
-    fn cancel(&mut self, seq: u16) -> io::Result<()> {
-        self.cancelled += 1;
-        if self.cancelled > self.admitted + u64::from(MAX_STRAY) {
-            return Err(broken("it gives up more calls than it made"));
-        }
-        self.shared.given_up.insert(seq);
-        self.wakers.extend(self.shared.lock().watching.remove(&seq));
-        // Once for all that came together: it looks at everything that waits.
-        self.sweep = true;
-        Ok(())
-    }
-
-    fn ping(&mut self, frame: Frame) {
-        let header = frame.header;
-        if &frame.payload[..] == b"pong" {
-            let woken = self.shared.lock().in_flight.complete(frame);
-            match woken {
-                Ok(waker) => self.wakers.extend(waker),
-                Err(_) => self.stray += 1,
-            }
-            return;
-        }
-        self.shared.append(|out| {
-            let pong = FrameWriter::begin(
-                out,
-                MessageType::Ping,
-                header.serializer,
-                Flags::default(),
-                header.seq,
-                header.correlation,
-            );
-            out.extend_from_slice(b"pong");
-            // A frame of four bytes is never too large.
-            let _ = pong.finish(out, u32::MAX);
-        });
-    }
-
-    fn bind(&mut self, frame: &Frame) {
-        let header = frame.header;
-        let bound = match Bind::decode(&frame.payload) {
-            Ok(bind) => self.exports.bind(&bind.target, &self.shared),
-            Err(problem) => Err(NotStarted::NoSuchObject { object: problem.to_string() }),
-        };
-        let exports = &mut self.exports;
-        let limit = self.shared.peer_limits.max_message;
-        let answer = |out: &mut Vec<u8>, result: Result<usize, NotStarted>| {
-            let flags = if result.is_ok() { Flags::default() } else { Flags::EXCEPTION };
-            let frame = FrameWriter::begin(
-                out,
-                MessageType::Bound,
-                SerializerId::POSTCARD,
-                flags,
-                header.seq,
-                header.correlation,
-            );
-            let written = match result {
-                Ok(handle) => exports.at(handle).is_some_and(|export| export.table(handle).encode(out).is_ok()),
-                Err(why) => Failure::NotStarted(why)
-                    .to_fault(SerializerId::POSTCARD, "", "")
-                    .encode(SerializerId::POSTCARD, out)
-                    .is_ok(),
-            };
-            if written {
-                let _ = frame.finish(out, limit);
-            } else {
-                frame.abandon(out);
-            }
-        };
-        let mut answer = Some(answer);
-        self.shared.append(|out| {
-            if let Some(answer) = &mut answer {
-                answer(out, bound);
-            }
-        });
-    }
-
-    #[inline]
-    fn invoke(&mut self, frame: Frame, now: Instant) {
-        let Frame { header, annotations, payload } = frame;
-        let oneway = header.flags.contains(Flags::ONEWAY);
-        let size = header.payload_len;
-        self.admitted += 1;
-        self.admitted_bytes += u64::from(size);
-        if self.cancelled > 0 && !oneway {
-            self.shared.given_up.remove(header.seq);
-        }
-        let unwelcome = if self.leaving { Some(self.refuse_new()) } else { self.over_limit() };
-        let reply = |sink: &Arc<Lane>, method: u32| {
-            Reply::wire(WireReply {
-                sink: Arc::clone(sink) as Arc<dyn ReplySink>,
-                seq: header.seq,
-                serializer: header.serializer,
-                correlation: header.correlation,
-                oneway,
-                size,
-                method,
-            })
-        };
-        let refuse = |reply: Reply, why: NotStarted| reply.fail(Failure::NotStarted(why));
-        if let Some(why) = unwelcome {
-            return refuse(reply(&self.root, 0), why);
-        }
-        let (handle, method, body) = match self.open_call(header.serializer, payload) {
-            Ok(call) => call,
-            Err(why) => return refuse(reply(&self.root, 0), why),
-        };
-        let Some(export) = self.exports.at(handle) else {
-            return refuse(reply(&self.root, 0), NotStarted::NoSuchObject { object: format!("handle {handle}") });
-        };
-        let Some(name) = export.methods.get(method as usize).map(|method| method.name) else {
-            let object = export.object.label().to_string();
-            let why = NotStarted::NoSuchMethod { object, method: format!("number {method}"), nearest: None };
-            return refuse(reply(&export.lane, method), why);
-        };
-        if let Err(why) = export.admit() {
-            return refuse(reply(&export.lane, method), why);
-        }
-        let left = annotations.deadline_ms().map_or(self.default_deadline, |ms| Duration::from_millis(ms.into()));
-        if self.shared.verbose {
-            slog::debug!(self.shared.log, "call"; "object" => &**export.object.label(), "method" => name,
-                "peer" => &self.shared.caller.address, "correlation" => %header.correlation);
-        }
-        let invocation = Invocation::new(method, body, now + left, reply(&export.lane, method));
-        if handle != self.arrived_for {
-            self.deliver();
-            self.arrived_for = handle;
-        }
-        self.arrived.push_back(invocation);
-    }
-
-    /// Hands the calls that have arrived to their object.
-    fn deliver(&mut self) {
-        if let Some(export) = self.exports.at(self.arrived_for) {
-            export.object.submit_all(&mut self.arrived);
-        }
-    }
-
-    /// Finds out which object, which method and what arguments a call names.
-    fn open_call(&mut self, serializer: SerializerId, mut payload: Bytes) -> Result<(usize, u32, Body), NotStarted> {
-        if serializer == SerializerId::POSTCARD {
-            let (handle, method, at) = indexes(&payload).ok_or_else(|| NotStarted::NoSuchMethod {
-                object: String::new(),
-                method: String::new(),
-                nearest: None,
-            })?;
-            payload.advance(at);
-            return Ok((handle, method, Body::Encoded(payload)));
-        }
-        let call = NamedCall::decode(serializer, &payload, &self.shared.budget()).map_err(|problem| {
-            NotStarted::WrongArguments {
-                object: String::new(),
-                method: String::new(),
-                problem: format!("the call cannot be decoded: {problem}"),
-                signature: "(object, method, arguments, named arguments)".to_owned(),
-                caller: None,
-            }
-        })?;
-        let handle = self.exports.bind(&crate::wire::Target::Id(call.object.clone()), &self.shared)?;
-        let methods = self.exports.at(handle).map_or(&[][..], |export| export.methods);
-        let method =
-            methods.iter().position(|method| method.name == call.method).ok_or_else(|| NotStarted::NoSuchMethod {
-                object: call.object.clone(),
-                nearest: nearest(&call.method, methods.iter().map(|method| method.name)),
-                method: call.method.clone(),
-            })?;
-        Ok((handle, method as u32, Body::Arguments(Box::new(call.args))))
-    }
-
-    /// Why no call is taken any more.
-    fn refuse_new(&self) -> NotStarted {
-        // Counted before it is answered, or an earlier call that still runs could be taken for the one that was.
-        self.shared.lock().admitted = self.admitted;
-        NotStarted::Draining { what: "the daemon".to_owned() }
-    }
-
-    /// Why no further call of the peer can be taken now.
-    fn over_limit(&self) -> Option<NotStarted> {
-        let limits = &self.shared.limits;
-        // Looked up only when the answer might be yes: answers are counted under the lock.
-        if self.admitted <= u64::from(limits.in_flight) && self.admitted_bytes <= u64::from(limits.in_flight_bytes) {
-            return None;
-        }
-        let state = self.shared.lock();
-        let what = if self.admitted - state.answered > u64::from(limits.in_flight) {
-            "the table of calls in flight on this connection"
-        } else if self.admitted_bytes - state.answered_bytes > u64::from(limits.in_flight_bytes) {
-            "the budget of bytes in flight on this connection"
-        } else {
-            return None;
-        };
-        Some(NotStarted::Busy { what: what.to_owned(), retry_after_ms: 10 })
-    }
-
     /// Sees to it that the task is woken in time for what must not wait for ever; ends the connection if something has.
     fn sleep(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let limits = &self.shared.limits;
@@ -587,13 +315,6 @@ impl Drop for Driver {
         // Nobody waits for the calls of this connection any more.
         self.exports.sweep();
     }
-}
-
-/// Handle, method and where the message begins.
-fn indexes(payload: &[u8]) -> Option<(usize, u32, usize)> {
-    let (handle, rest) = postcard::take_from_bytes::<u32>(payload).ok()?;
-    let (method, rest) = postcard::take_from_bytes::<u32>(rest).ok()?;
-    Some((handle as usize, method, payload.len() - rest.len()))
 }
 
 fn broken(what: &str) -> io::Error {

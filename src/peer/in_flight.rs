@@ -196,6 +196,14 @@ impl InFlight {
         false
     }
 
+    /// The reply of a call whose caller has not seen yet that it opens a stream.
+    pub fn opened(&self, seq: u16) -> Option<&Answer> {
+        match self.slots.get(usize::from(seq)) {
+            Some(Slot::Ready(Ending::Reply(answer), _)) if answer.flags.contains(Flags::ITEM_STREAM) => Some(answer),
+            _ => None,
+        }
+    }
+
     /// When [`expire`](InFlight::expire) is to be called.
     pub fn next_expiry(&self) -> Option<Instant> {
         self.earliest

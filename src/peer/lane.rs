@@ -7,8 +7,11 @@ use std::task::Waker;
 use crate::codec::budget::Budget;
 use crate::object::context::Caller;
 use crate::object::interface::Method;
+use crate::object::items::producer::ItemSink;
 use crate::object::reply::ReplySink;
 use crate::peer::connection::{Shared, wake};
+use crate::peer::items::Outlet;
+use crate::wire::SerializerId;
 
 /// Where replies of one object go, and how many calls of this connection have left that object's queue.
 pub(crate) struct Lane {
@@ -66,6 +69,11 @@ impl ReplySink for Lane {
 
     fn unwatch(&self, seq: u16) {
         self.shared.lock().watching.remove(&seq);
+    }
+
+    fn open_stream(&self, method: u32, serializer: SerializerId) -> Result<Arc<dyn ItemSink>, String> {
+        let outlet = Outlet::open(&self.shared, &self.object, self.method(method), serializer)?;
+        Ok(Arc::new(outlet))
     }
 
     fn max_message(&self) -> u32 {

@@ -5,10 +5,13 @@
 //! - Must never know: who stands above it, actix.
 
 pub mod connection;
+mod credit;
 pub mod driver;
 pub mod export;
 mod given_up;
 pub mod handshake;
 pub mod in_flight;
+mod items;
 pub mod lane;
 mod room;
+mod stream;

@@ -21,9 +21,12 @@ impl Features {
     pub const GO_AWAY: Features = Features(2);
     /// CANCEL.
     pub const CANCEL: Features = Features(4);
+    /// ITEM and CREDIT.
+    pub const STREAMS: Features = Features(8);
 
     /// What this version speaks.
-    pub const OURS: Features = Features(Features::BIND.0 | Features::GO_AWAY.0 | Features::CANCEL.0);
+    pub const OURS: Features =
+        Features(Features::BIND.0 | Features::GO_AWAY.0 | Features::CANCEL.0 | Features::STREAMS.0);
 
     /// Whether all of `other` is spoken.
     pub const fn contains(self, other: Features) -> bool {

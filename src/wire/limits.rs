@@ -15,6 +15,8 @@ pub struct Limits {
     pub in_flight: u16,
     /// Bytes of the calls that a peer has in flight on one connection.
     pub in_flight_bytes: u32,
+    /// Streams open on one connection, each way. Each may hold a window of items at both ends, so together they hold as much as calls do.
+    pub streams: u16,
     /// Connections of one daemon.
     pub connections: u32,
     /// The time a handshake has, milliseconds.
@@ -36,6 +38,7 @@ impl Default for Limits {
             max_elements: 1024 * 1024,
             in_flight: 1024,
             in_flight_bytes: 64 * 1024 * 1024,
+            streams: 256,
             connections: 10_000,
             handshake_ms: 5_000,
             frame_ms: 30_000,
@@ -47,7 +50,7 @@ impl Default for Limits {
 
 impl Limits {
     /// Each limit: its name, its value, its unit.
-    pub fn table(&self) -> [(&'static str, u64, &'static str); 11] {
+    pub fn table(&self) -> [(&'static str, u64, &'static str); 12] {
         [
             ("max_message", self.max_message.into(), "bytes"),
             ("max_handshake", self.max_handshake.into(), "bytes"),
@@ -55,6 +58,7 @@ impl Limits {
             ("max_elements", self.max_elements.into(), "elements"),
             ("in_flight", self.in_flight.into(), "calls"),
             ("in_flight_bytes", self.in_flight_bytes.into(), "bytes"),
+            ("streams", self.streams.into(), "streams"),
             ("connections", self.connections.into(), "connections"),
             ("handshake_ms", self.handshake_ms.into(), "ms"),
             ("frame_ms", self.frame_ms.into(), "ms"),

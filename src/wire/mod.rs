@@ -12,6 +12,7 @@ pub mod frame;
 pub mod handshake;
 pub mod header;
 pub mod limits;
+pub mod stream;
 
 pub use annotation::{AnnotationId, Annotations};
 pub use error::{FrameError, PayloadError};
@@ -19,3 +20,4 @@ pub use frame::{Frame, FrameWriter};
 pub use handshake::{Bind, BindingTable, BoundMethod, Features, GoAway, Hello, PeerLimits, Target, Welcome};
 pub use header::{CorrelationId, Flags, HEADER_LEN, Header, MessageType, SerializerId, VERSION};
 pub use limits::Limits;
+pub use stream::{Credit, ItemBatch};

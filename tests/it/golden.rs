@@ -14,8 +14,8 @@ use pyroxene::codec::fault::{Detail, Fault};
 use pyroxene::object::outcome::{Failure, NotStarted};
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::{
-    AnnotationId, Bind, BindingTable, BoundMethod, CorrelationId, Features, Flags, Frame, FrameWriter, GoAway, Hello,
-    MessageType, PeerLimits, SerializerId, Target, Welcome,
+    AnnotationId, Bind, BindingTable, BoundMethod, CorrelationId, Credit, Features, Flags, Frame, FrameWriter, GoAway,
+    Hello, ItemBatch, MessageType, PeerLimits, SerializerId, Target, Welcome,
 };
 use serde::Serialize;
 
@@ -204,6 +204,36 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("goaway", "GOAWAY: no new calls", {
             let away = GoAway { reason: "the daemon is ending".into(), taken: 156 };
             plain(MessageType::GoAway, 0, &with(&|out| away.encode(out).unwrap()))
+        }),
+        ("result_items", "RESULT: a stream of items, the first of the connection", {
+            frame(
+                MessageType::Result,
+                SerializerId::POSTCARD,
+                Flags::ITEM_STREAM,
+                7,
+                CorrelationId::NONE,
+                &postcard(&1_u64),
+            )
+        }),
+        ("item", "ITEM: the items 70 and 300, and the end of the stream", {
+            let items = with(&|out| {
+                ItemBatch::begin(1, out);
+                ItemBatch::push(&postcard(&70_u64), out);
+                ItemBatch::push(&postcard(&300_u64), out);
+            });
+            [plain(MessageType::Item, 0, &items), plain(MessageType::Item, 0, &with(&|out| ItemBatch::begin(1, out)))]
+                .concat()
+        }),
+        ("item_fault", "ITEM: the stream ends with a fault", {
+            let payload = with(&|out| {
+                ItemBatch::begin(1, out);
+                raised.encode(SerializerId::POSTCARD, out).unwrap();
+            });
+            frame(MessageType::Item, SerializerId::POSTCARD, Flags::EXCEPTION, 0, CorrelationId::NONE, &payload)
+        }),
+        ("credit", "CREDIT: more items may be sent, and the stream is given up", {
+            let credit = |credit: Credit| plain(MessageType::Credit, 0, &with(&|out| credit.encode(out)));
+            [credit(Credit { stream: 1, bytes: 131_072, items: 512 }), credit(Credit::give_up(1))].concat()
         }),
         ("ping", "PING, and what answers it", {
             [plain(MessageType::Ping, 2, b"ping"), plain(MessageType::Ping, 2, b"pong")].concat()

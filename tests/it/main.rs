@@ -23,5 +23,6 @@ mod processes;
 mod reconnect;
 mod shutdown;
 mod simulation;
+mod streams;
 mod supervision;
 mod wire_properties;

@@ -11,8 +11,9 @@ use pyroxene::peer::handshake;
 use pyroxene::transport::memory;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::{
-    AnnotationId, Bind, BindingTable, BoundMethod, CorrelationId, Features, Flags, Frame, FrameError, FrameWriter,
-    GoAway, HEADER_LEN, Header, Hello, Limits, MessageType, PeerLimits, SerializerId, Target, Welcome,
+    AnnotationId, Bind, BindingTable, BoundMethod, CorrelationId, Credit, Features, Flags, Frame, FrameError,
+    FrameWriter, GoAway, HEADER_LEN, Header, Hello, ItemBatch, Limits, MessageType, PeerLimits, SerializerId, Target,
+    Welcome,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -214,6 +215,7 @@ fn judge(bytes: &[u8]) {
     assert!(buffer.capacity() <= bytes.len() + 2 * GROW);
     let _ = (Hello::decode(bytes), Welcome::decode(bytes), Bind::decode(bytes));
     let _ = (BindingTable::decode(bytes), GoAway::decode(bytes));
+    let _ = (ItemBatch::decode(bytes), Credit::decode(bytes));
     let _ = Question::decode(bytes);
     let _ = Question::Pyroxene { nonce: [0; 16] }.read_answer(bytes);
     let budget = Budget::default();

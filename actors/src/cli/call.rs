@@ -9,7 +9,7 @@ use crate::cli::describe;
 use crate::cli::failure::Failure;
 use crate::cli::json;
 
-/// Prints the result as JSON.
+/// Prints the result as JSON; the items of a stream as they come, each on a line.
 #[derive(Debug, clap::Args)]
 pub(super) struct Call {
     /// The object: PYRO://…, PYRONAME://… or PYROLOC://…
@@ -36,12 +36,29 @@ impl Call {
     }
 
     async fn call(&self, app: &App, uri: &Uri, args: Args) -> Result<(), Failure> {
-        let mut call = self.connect(app, uri).await?.call(&self.method, args);
+        let proxy = self.connect(app, uri).await?;
+        if proxy.is_stream(&self.method) {
+            return self.read(app, uri, &proxy, args).await;
+        }
+        let mut call = proxy.call(&self.method, args);
         if let Some(ms) = self.timeout_ms {
             call = call.timeout_ms(ms);
         }
         let value = call.await.map_err(|error| explain(error, uri))?;
         app.screen.json(&json::of(&value));
+        Ok(())
+    }
+
+    /// Prints each item when it comes. The time is for the first sign of life, as it is for other calls.
+    async fn read(&self, app: &App, uri: &Uri, proxy: &DynProxy, args: Args) -> Result<(), Failure> {
+        let mut call = proxy.items(&self.method, args);
+        if let Some(ms) = self.timeout_ms {
+            call = call.timeout_ms(ms);
+        }
+        let mut items = call.await.map_err(|error| explain(error, uri))?;
+        while let Some(item) = items.next().await {
+            app.screen.json(&json::of(&item.map_err(|error| explain(error, uri))?));
+        }
         Ok(())
     }
 

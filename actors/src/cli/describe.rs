@@ -78,9 +78,13 @@ fn print(app: &App, uri: &str, description: &Description) {
 
 fn flags(method: &MethodDescription) -> String {
     let mut flags = String::new();
-    for (is, name) in
-        [(method.oneway, "  oneway"), (method.idempotent, "  idempotent"), (method.cancellable, "  cancellable")]
-    {
+    let named = [
+        (method.oneway, "  oneway"),
+        (method.stream, "  stream"),
+        (method.idempotent, "  idempotent"),
+        (method.cancellable, "  cancellable"),
+    ];
+    for (is, name) in named {
         flags.push_str(if is { name } else { "" });
     }
     flags

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message, MessageResult, ResponseFuture};
 use bytes::Bytes;
-use pyroxene::{RemoteMessage, RemoteObject, Value};
+use pyroxene::{Items, RemoteMessage, RemoteObject, Value};
 use serde::{Deserialize, Serialize};
 use slog::Logger;
 
@@ -36,6 +36,15 @@ pub struct Fail;
 #[derive(Debug, Serialize, Deserialize, Message, RemoteMessage)]
 #[rtype(result = "()")]
 pub struct Panic;
+
+/// The numbers from 0 on, so many of them, one after the other.
+#[derive(Debug, Serialize, Deserialize, Message, RemoteMessage)]
+#[rtype(result = "Items<u64>")]
+#[remote(idempotent)]
+pub struct Count {
+    /// How many.
+    pub n: u64,
+}
 
 /// Takes so many seconds, and says how many; other calls go on meanwhile.
 #[derive(Debug, Serialize, Deserialize, Message, RemoteMessage)]
@@ -74,7 +83,7 @@ pub struct EchoError {
 /// # Ok(()) }
 /// ```
 #[derive(Debug, RemoteObject)]
-#[remote(methods(Echo, EchoBytes, Fail, Panic, Slow, Remark))]
+#[remote(methods(Echo, EchoBytes, Fail, Panic, Slow, Remark, Count))]
 pub struct EchoObject {
     log: Logger,
 }
@@ -139,6 +148,14 @@ impl Handler<Slow> for EchoObject {
     }
 }
 
+impl Handler<Count> for EchoObject {
+    type Result = MessageResult<Count>;
+
+    fn handle(&mut self, message: Count, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(Items::of(0..message.n))
+    }
+}
+
 fn a_day_at_most(seconds: f64) -> Result<Duration, EchoError> {
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| *duration <= DAY);
@@ -177,6 +194,13 @@ mod tests {
         assert_eq!(echo.send(Fail).await, Err(CallError::Raised(EchoError { reason })));
         assert!(matches!(echo.send(Panic).await, Err(CallError::Failed(_))));
         assert_eq!(echo.send(Echo { value: 1.into() }).await, Ok(1.into()), "it has come back");
+    }
+
+    #[actix::test]
+    async fn it_counts() {
+        let daemon = Daemon::bind("127.0.0.1:0").await.unwrap();
+        let echo = daemon.supervise("echo", EchoObject::default).await.unwrap();
+        assert_eq!(echo.send(Count { n: 3 }).await.unwrap().into_vec().await, Ok(vec![0, 1, 2]));
     }
 
     #[test]

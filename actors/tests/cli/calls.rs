@@ -55,6 +55,9 @@ fn a_call_that_fails_says_whether_it_ran() {
         assert!(json["error"].as_str().unwrap().contains(says), "{json}");
     }
     assert_eq!(user.ok(&["call", &uri, "echo", "1"]), "1\n", "it goes on");
+    for json in [&[][..], &["--json"]] {
+        assert_eq!(user.ok(&[&["call", &uri, "count", "5"][..], json].concat()), "0\n1\n2\n3\n4\n", "as they come");
+    }
 }
 
 #[test]
@@ -88,7 +91,7 @@ fn describe_lists_what_can_be_called() {
     let json = user.json(&["describe", &uri]);
     let methods: Vec<_> =
         json["methods"].as_array().unwrap().iter().map(|method| method["name"].as_str().unwrap()).collect();
-    assert_eq!(methods, ["echo", "echo_bytes", "error", "panic", "slow", "remark"]);
+    assert_eq!(methods, ["echo", "echo_bytes", "error", "panic", "slow", "remark", "count"]);
     assert!(json["attributes"].is_array());
     assert_eq!(json["uri"], uri);
 }

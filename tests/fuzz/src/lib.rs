@@ -10,7 +10,8 @@ use pyroxene::codec::call::{NamedCall, NamedConnect};
 use pyroxene::codec::fault::Fault;
 use pyroxene::uri::Uri;
 use pyroxene::wire::discovery::Question;
-use pyroxene::wire::{Bind, BindingTable, Frame, FrameWriter, GoAway, Hello, SerializerId, Welcome};
+use pyroxene::wire::stream::next_item;
+use pyroxene::wire::{Bind, BindingTable, Credit, Frame, FrameWriter, GoAway, Hello, ItemBatch, SerializerId, Welcome};
 
 /// Bytes of the largest frame here.
 const LIMIT: u32 = 1024 * 1024;
@@ -68,6 +69,18 @@ macro_rules! survives {
 /// The payload of a frame before there is any trust: what is read, survives the journey back.
 pub fn handshake(bytes: &[u8]) {
     survives!(bytes: Hello, Welcome, Bind, BindingTable, GoAway);
+    if let Ok(credit) = Credit::decode(bytes) {
+        let mut out = Vec::new();
+        credit.encode(&mut out);
+        assert_eq!(Credit::decode(&out), Ok(credit));
+    }
+    if let Ok(batch) = ItemBatch::decode(bytes) {
+        let (mut rest, mut out) = (batch.bytes, Vec::new());
+        ItemBatch::begin(batch.stream, &mut out);
+        (0..batch.items).for_each(|_| ItemBatch::push(next_item(&mut rest).unwrap_or_default(), &mut out));
+        assert_eq!(ItemBatch::decode(&out).map(|again| again.items), Ok(batch.items));
+        assert!(rest.is_empty());
+    }
     for id in [SerializerId::JSON, SerializerId::MESSAGE_PACK] {
         let _ = NamedConnect::decode(id, bytes, &Budget::default());
     }

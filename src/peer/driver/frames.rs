@@ -1,0 +1,213 @@
+//! What the peer sends, frame by frame.
+
+use std::io;
+use std::sync::{Arc, MutexGuard};
+use std::task::Waker;
+
+use tokio::time::Instant;
+
+use crate::object::outcome::{Failure, NotStarted};
+use crate::peer::connection::State;
+use crate::peer::driver::{Driver, broken};
+use crate::peer::items;
+use crate::peer::stream::Breach;
+use crate::wire::{Bind, Flags, Frame, FrameWriter, GoAway, MessageType, SerializerId};
+
+/// Replies to calls that were never made, before the peer is taken for broken.
+const MAX_STRAY: u32 = 16;
+
+impl Driver {
+    pub(super) fn take_frames(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        let shared = Arc::clone(&self.shared);
+        // Replies are delivered under one lock; it is let go before anything else is done.
+        let mut state: Option<MutexGuard<'_, State>> = None;
+        let mut result = Ok(());
+        let mut begun = self.partial_since;
+        loop {
+            let frame = match Frame::decode(&mut self.input, shared.limits.max_message) {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(problem) => {
+                    result = Err(io::Error::new(io::ErrorKind::InvalidData, problem.to_string()));
+                    break;
+                }
+            };
+            begun = None;
+            match frame.header.kind {
+                MessageType::Result | MessageType::Bound => {
+                    let state = state.get_or_insert_with(|| shared.lock());
+                    if frame.header.flags.contains(Flags::ITEM_STREAM) {
+                        if let Err(problem) = self.opened(state, frame) {
+                            result = Err(problem);
+                            break;
+                        }
+                        continue;
+                    }
+                    match state.in_flight.complete(frame) {
+                        Ok(waker) => self.wakers.extend(waker),
+                        Err(_) => self.stray += 1,
+                    }
+                }
+                _ => {
+                    state = None;
+                    if frame.header.kind == MessageType::Invoke {
+                        self.invoke(frame, now);
+                    } else if let Err(problem) = self.take(frame) {
+                        result = Err(problem);
+                        break;
+                    }
+                }
+            }
+        }
+        if self.arrived.is_empty() {
+            state.unwrap_or_else(|| shared.lock()).admitted = self.admitted;
+        } else {
+            drop(state);
+            shared.lock().admitted = self.admitted;
+            self.deliver();
+        }
+        if std::mem::take(&mut self.sweep) {
+            self.exports.sweep();
+        }
+        self.wakers.drain(..).for_each(Waker::wake);
+        // A frame has its time from its first byte on, however often a further one drips in.
+        self.partial_since = if self.input.is_empty() { None } else { begun.or(Some(now)) };
+        if self.stray > MAX_STRAY {
+            return Err(broken("it replies to calls that were never made"));
+        }
+        result
+    }
+
+    /// One frame that is neither a call nor a reply.
+    fn take(&mut self, frame: Frame) -> io::Result<()> {
+        match frame.header.kind {
+            MessageType::Bind => self.bind(&frame),
+            MessageType::Ping => self.ping(frame),
+            MessageType::GoAway => {
+                let away = GoAway::decode(&frame.payload);
+                let mut state = self.shared.lock();
+                if let Ok(away) = &away {
+                    state.peer_takes = state.peer_takes.min(away.taken);
+                }
+                state.draining = Some(away.map_or_else(|e| e.to_string(), |away| away.reason));
+            }
+            MessageType::Cancel => return self.cancel(frame.header.seq),
+            MessageType::Item => {
+                let woken = self.shared.lock().streams.arrived(&frame);
+                return self.streamed(woken);
+            }
+            MessageType::Credit => {
+                let woken = self.shared.lock().streams.credit(&frame);
+                return self.streamed(woken);
+            }
+            kind => return Err(broken(&format!("it sent a {kind:?} message in the middle of the conversation"))),
+        }
+        Ok(())
+    }
+
+    /// A caller of the peer waits no more. It may name a call whose reply is on its way, but no more calls than there were.
+    fn cancel(&mut self, seq: u16) -> io::Result<()> {
+        self.cancelled += 1;
+        if self.cancelled > self.admitted + u64::from(MAX_STRAY) {
+            return Err(broken("it gives up more calls than it made"));
+        }
+        self.shared.given_up.insert(seq);
+        self.wakers.extend(self.shared.lock().watching.remove(&seq));
+        // Once for all that came together: it looks at everything that waits.
+        self.sweep = true;
+        Ok(())
+    }
+
+    /// A reply that opens a stream.
+    #[cold]
+    fn opened(&mut self, state: &mut State, frame: Frame) -> io::Result<()> {
+        let seq = frame.header.seq;
+        let stream = match state.streams.opened(&frame) {
+            Ok(stream) => stream,
+            Err(breach) => return self.streamed(Err(breach)),
+        };
+        match state.in_flight.complete(frame) {
+            Ok(waker) => self.wakers.extend(waker),
+            Err(_) => self.stray += 1,
+        }
+        if state.in_flight.opened(seq).is_none() {
+            items::give_up(state, stream);
+        }
+        Ok(())
+    }
+
+    /// What a frame of a stream has led to.
+    fn streamed(&mut self, woken: Result<Option<Waker>, Breach>) -> io::Result<()> {
+        match woken {
+            Ok(waker) => self.wakers.extend(waker),
+            Err(Breach::Stray) => self.stray += 1,
+            Err(Breach::Broken(what)) => return Err(broken(what)),
+        }
+        Ok(())
+    }
+
+    fn ping(&mut self, frame: Frame) {
+        let header = frame.header;
+        if &frame.payload[..] == b"pong" {
+            let woken = self.shared.lock().in_flight.complete(frame);
+            match woken {
+                Ok(waker) => self.wakers.extend(waker),
+                Err(_) => self.stray += 1,
+            }
+            return;
+        }
+        self.shared.append(|out| {
+            let pong = FrameWriter::begin(
+                out,
+                MessageType::Ping,
+                header.serializer,
+                Flags::default(),
+                header.seq,
+                header.correlation,
+            );
+            out.extend_from_slice(b"pong");
+            // A frame of four bytes is never too large.
+            let _ = pong.finish(out, u32::MAX);
+        });
+    }
+
+    fn bind(&mut self, frame: &Frame) {
+        let header = frame.header;
+        let bound = match Bind::decode(&frame.payload) {
+            Ok(bind) => self.exports.bind(&bind.target, &self.shared),
+            Err(problem) => Err(NotStarted::NoSuchObject { object: problem.to_string() }),
+        };
+        let exports = &mut self.exports;
+        let limit = self.shared.peer_limits.max_message;
+        let answer = |out: &mut Vec<u8>, result: Result<usize, NotStarted>| {
+            let flags = if result.is_ok() { Flags::default() } else { Flags::EXCEPTION };
+            let frame = FrameWriter::begin(
+                out,
+                MessageType::Bound,
+                SerializerId::POSTCARD,
+                flags,
+                header.seq,
+                header.correlation,
+            );
+            let written = match result {
+                Ok(handle) => exports.at(handle).is_some_and(|export| export.table(handle).encode(out).is_ok()),
+                Err(why) => Failure::NotStarted(why)
+                    .to_fault(SerializerId::POSTCARD, "", "")
+                    .encode(SerializerId::POSTCARD, out)
+                    .is_ok(),
+            };
+            if written {
+                let _ = frame.finish(out, limit);
+            } else {
+                frame.abandon(out);
+            }
+        };
+        let mut answer = Some(answer);
+        self.shared.append(|out| {
+            if let Some(answer) = &mut answer {
+                answer(out, bound);
+            }
+        });
+    }
+}

@@ -1,0 +1,6 @@
+//! Streams of items: how they end, how fast they go, and what a peer that breaks their rules may do.
+
+mod endings;
+mod hostile;
+mod pace;
+mod printer;
