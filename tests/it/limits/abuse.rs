@@ -267,7 +267,7 @@ async fn whoever_never_reads_its_replies_is_cut_off() {
 }
 
 #[actix::test]
-async fn pings_are_answered_and_what_is_not_announced_is_passed_over() {
+async fn pings_are_answered_and_to_give_up_a_call_that_never_was_changes_nothing() {
     let pair = Pair::memory().await;
     let (mut peer, places) = pair.raw().await;
     peer.send(&frame(MessageType::Cancel, 5, |out| out.push(1))).await;
