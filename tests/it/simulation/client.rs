@@ -97,9 +97,13 @@ impl Script {
         match rng.random_range(0..20) {
             0 => Some(self.follow(line, call, timeout_ms, move || ledger.crash(call).timeout_ms(ms)).await),
             1..4 => Some(self.follow(line, call, timeout_ms, move || ledger.refuse(call).timeout_ms(ms)).await),
-            4..8 => {
+            4..7 => {
                 let lingers = rng.random_range(0..200);
                 Some(self.follow(line, call, timeout_ms, move || ledger.linger(call, lingers).timeout_ms(ms)).await)
+            }
+            7 => {
+                let ponders = rng.random_range(0..400);
+                Some(self.give_up(line, call, rng, move || ledger.ponder(call, ponders)).await)
             }
             8..11 => {
                 self.history.write(Event::Made { call, proxy: line.number, timeout_ms: 2_000 });
@@ -117,8 +121,40 @@ impl Script {
                 self.history.write(Event::Ended { call: first, claim: Claim::of(&ended) });
                 Some(end)
             }
+            12..14 => Some(self.give_up(line, call, rng, move || ledger.run(call)).await),
             _ => Some(self.follow(line, call, timeout_ms, move || ledger.run(call).timeout_ms(ms)).await),
         }
+    }
+
+    /// Makes a call now, and gives it up after a while; what is heard until then counts.
+    async fn give_up<F, T, E>(
+        &self,
+        line: &Line,
+        call: CallId,
+        rng: &mut StdRng,
+        make: impl FnOnce() -> F,
+    ) -> JoinHandle<()>
+    where
+        F: Future<Output = Result<T, CallError<E>>> + Unpin + 'static,
+        T: 'static,
+        E: 'static,
+    {
+        let patience = Duration::from_millis(rng.random_range(0..200));
+        let history = self.history.clone();
+        history.write(Event::Made { call, proxy: line.number, timeout_ms: 200 });
+        let mut future = make();
+        let first = poll_once(&mut future).await;
+        tokio::task::spawn_local(async move {
+            let end = async {
+                match first {
+                    std::task::Poll::Ready(ended) => ended,
+                    std::task::Poll::Pending => future.await,
+                }
+            };
+            let ended = tokio::time::timeout(patience, end).await;
+            let claim = ended.map_or(Claim::MayHaveRun, |ended| Claim::of(&ended));
+            history.write(Event::Ended { call, claim });
+        })
     }
 
     /// Makes a call now; a task waits for its end and writes it down.

@@ -52,6 +52,14 @@ impl Ledger {
         call
     }
 
+    /// Stops when its caller gives it up.
+    #[remote(cancellable)]
+    pub async fn ponder(&mut self, call: u64, ms: u64) -> u64 {
+        self.begin(call);
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        call
+    }
+
     pub fn crash(&mut self, call: u64) {
         self.begin(call);
         panic!("call {call} crashes");
