@@ -25,6 +25,7 @@ use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::LocalCaller;
 use crate::peer::in_flight::Answer;
 use crate::wire::SerializerId;
+use crate::wire::varint::write_varint;
 
 /// A call that is made when it is awaited. Calls of one proxy and its clones start in the order in which they are first polled.
 ///
@@ -89,8 +90,8 @@ impl<M: RemoteMessage> Request for Typed<M> {
 
     fn write(&self, choice: Choice, handle: u32, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
         if choice.same {
-            write_varint(handle, out);
-            write_varint(choice.index, out);
+            write_varint(handle.into(), out);
+            write_varint(choice.index.into(), out);
             codec::encode(SerializerId::POSTCARD, &self.message, out).map_err(|e| e.to_string())
         } else {
             let args = Args::from_message(&self.message).map_err(|e| e.to_string())?;
@@ -175,27 +176,4 @@ pub(crate) fn mismatch(method: &str, wanted: bool) -> NotStarted {
     let problem =
         if wanted { "its reply is not a stream of items there" } else { "its reply is a stream of items there" };
     NotStarted::Unsupported { method: method.to_owned(), problem: problem.to_owned() }
-}
-
-/// As postcard writes a `u32`.
-pub(crate) fn write_varint(mut value: u32, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_varint_is_what_postcard_reads() {
-        for value in [0, 1, 127, 128, 300, 16_384, u32::MAX] {
-            let mut out = Vec::new();
-            write_varint(value, &mut out);
-            assert_eq!(postcard::from_bytes::<u32>(&out), Ok(value));
-        }
-    }
 }

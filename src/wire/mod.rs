@@ -13,6 +13,7 @@ pub mod handshake;
 pub mod header;
 pub mod limits;
 pub mod stream;
+pub(crate) mod varint;
 
 pub use annotation::{AnnotationId, Annotations};
 pub use error::{FrameError, PayloadError};

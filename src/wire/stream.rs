@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::wire::error::PayloadError;
+use crate::wire::varint::write_varint;
 
 /// Bytes of items that may be under way when a stream begins, and that its reader holds at most, but for one item that is larger.
 pub const WINDOW_BYTES: u32 = 256 * 1024;
@@ -107,15 +108,6 @@ impl Credit {
 
 fn unreadable(what: &'static str, problem: &str) -> PayloadError {
     PayloadError { what, verb: "read", problem: problem.to_owned() }
-}
-
-/// As postcard writes a `u64`.
-fn write_varint(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }
 
 #[cfg(test)]
