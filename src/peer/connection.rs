@@ -45,8 +45,6 @@ pub(crate) struct Shared {
     pub(crate) log: slog::Logger,
     /// Calls are logged one by one.
     pub(crate) verbose: bool,
-    /// The peer understands CANCEL.
-    cancels: bool,
     /// Calls of the peer for whose replies nobody waits any more.
     pub(crate) given_up: GivenUp,
 }
@@ -203,7 +201,8 @@ impl Connection {
         if let Some(answer) = &opened {
             items::give_up_reply(&mut state, answer);
         }
-        let cancels = state.in_flight.abandon(seq) && shared.cancels && state.closed.is_none();
+        let cancels =
+            state.in_flight.abandon(seq) && shared.features.contains(Features::CANCEL) && state.closed.is_none();
         if cancels {
             let (serializer, flags) = (SerializerId::POSTCARD, Flags::default());
             let frame =
@@ -288,9 +287,8 @@ impl Shared {
             streams: Streams::default(),
         };
         let verbose = slog::Drain::is_enabled(&log, slog::Level::Debug);
-        let cancels = features.contains(Features::CANCEL);
         let (state, given_up) = (Mutex::new(state), GivenUp::default());
-        Arc::new(Shared { state, limits, peer_limits, features, caller, log, verbose, cancels, given_up })
+        Arc::new(Shared { state, limits, peer_limits, features, caller, log, verbose, given_up })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

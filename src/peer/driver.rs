@@ -41,8 +41,6 @@ pub(crate) struct Driver {
     exports: Exports,
     /// Where answers go that belong to no object.
     root: Arc<Lane>,
-    /// What the peer speaks, as far as this end needs to know.
-    features: Features,
     /// Received, and not yet a whole frame.
     input: BytesMut,
     room: Room,
@@ -87,7 +85,6 @@ impl Driver {
             shared,
             exports: Exports::new(daemon),
             root,
-            features: Features::default(),
             received: input.len() as u64,
             input,
             room: Room::default(),
@@ -111,11 +108,6 @@ impl Driver {
 
     pub(crate) fn exports(&mut self) -> &mut Exports {
         &mut self.exports
-    }
-
-    /// The peer says that it speaks these.
-    pub(crate) fn set_features(&mut self, features: Features) {
-        self.features = features;
     }
 
     /// Moves bytes until the connection ends.
@@ -242,7 +234,7 @@ impl Driver {
         let taken = self.received - self.input.len() as u64;
         let mut state = self.shared.lock();
         state.leaving = Leaving::Said;
-        if state.closed.is_some() || !self.features.contains(Features::GO_AWAY) {
+        if state.closed.is_some() || !self.shared.features.contains(Features::GO_AWAY) {
             return;
         }
         let (kind, flags) = (MessageType::GoAway, Flags::default());

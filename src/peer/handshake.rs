@@ -249,7 +249,6 @@ impl DetachedGreeting {
         let shared = Shared::new(limits.clone(), hello.limits, hello.features, caller, log.clone());
         let timeout = Duration::from_millis(hello.timeout_ms.into());
         let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, Some(daemon));
-        driver.set_features(hello.features);
         let bound = driver.exports().bind(&hello.target, &shared);
         let handle = bound.as_ref().ok().copied();
         let table = handle.and_then(|handle| driver.exports().at(handle).map(|export| export.table(handle)));
