@@ -148,9 +148,13 @@ fn figment() -> Figment {
 
 fn explain(error: &figment::Error) -> String {
     let source = error.metadata.as_ref().map(|metadata| metadata.name.to_string()).unwrap_or_default();
-    match (error.path.as_slice(), source.as_str()) {
-        ([], "") => error.to_string(),
-        ([], source) => format!("{error} ({source})"),
-        (path, source) => format!("{}: {} ({source})", path.join("."), error.kind),
+    let name = error.path.join(".");
+    match (name.as_str(), source.as_str()) {
+        ("", "") => error.to_string(),
+        ("", source) => format!("{error} ({source})"),
+        (name, source) if source.contains("environment") => {
+            format!("{name}: {} (in the environment, {PREFIX}{})", error.kind, name.to_uppercase())
+        }
+        (name, source) => format!("{name}: {} ({source})", error.kind),
     }
 }
