@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pyroxene::client::client::{Client, ClientConfig};
+use pyroxene::daemon::program::system;
 use pyroxene::naming::resolve::NameResolver;
 use pyroxene::{Daemon, Proxy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,10 +39,10 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     match args.first().map(String::as_str) {
         Some("serve-raw") => runtime().block_on(serve_raw()),
-        Some("serve-pyroxene") => actix_rt::System::new().block_on(serve_pyroxene()),
+        Some("serve-pyroxene") => system().block_on(serve_pyroxene()),
         Some("call-raw") => println!("{}", runtime().block_on(call_raw(&args[1], number(&args[2]), seconds(&args[3])))),
         Some("call-pyroxene") => {
-            println!("{}", runtime().block_on(call_pyroxene(&args[1], number(&args[2]), seconds(&args[3]))));
+            println!("{}", system().block_on(call_pyroxene(&args[1], number(&args[2]), seconds(&args[3]))));
         }
         _ => compare(&args),
     }

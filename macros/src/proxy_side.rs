@@ -93,6 +93,7 @@ fn proxy_method(object: &Object, method: &Method) -> TokenStream {
     };
     quote! {
         #docs
+        #[inline]
         #vis fn #ident(&self, #(#names: #types),*) #result {
             #send
         }

@@ -34,6 +34,7 @@ use crate::wire::varint::write_varint;
 pub struct Call<M: RemoteMessage>(pub(crate) Exchange<Typed<M>>);
 
 impl<M: RemoteMessage> Call<M> {
+    #[inline]
     pub(crate) fn new(link: Arc<Link>, index: usize, message: M) -> Call<M> {
         Call(Exchange::new(link, Typed { message, index }))
     }
@@ -52,6 +53,7 @@ impl<M: RemoteMessage> Call<M> {
 impl<M: RemoteMessage> Future for Call<M> {
     type Output = Result<M::Reply, CallError<M::Error>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.get_mut().0.poll(cx)
     }
@@ -105,6 +107,7 @@ impl<M: RemoteMessage> Request for Typed<M> {
         (!same).then(|| signature_of::<M>().to_string())
     }
 
+    #[inline]
     fn read(answer: &Answer, budget: &Budget) -> Result<M::Reply, String> {
         codec::decode(answer.serializer, &answer.payload, budget).map_err(|problem| match answer.serializer {
             SerializerId::POSTCARD => problem.to_string(),

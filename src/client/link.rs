@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::client::binding::Binding;
@@ -20,15 +20,22 @@ pub(crate) struct Link {
     pub(crate) client: Client,
     pub(crate) uri: Uri,
     interface: &'static [Method],
-    binding: Mutex<Option<Arc<Binding>>>,
+    place: Mutex<Place>,
     /// Whoever needs a new binding stands in this queue; it is first come, first served.
     queue: Arc<tokio::sync::Mutex<()>>,
     queued: AtomicUsize,
     /// The correlation id of a call is its number beyond this.
     correlations: u128,
-    /// Calls that were made, and the latest of them that was sent.
-    made: AtomicU64,
+    /// The latest call that was sent.
     sent: AtomicU64,
+}
+
+/// Where calls go.
+#[derive(Default)]
+struct Place {
+    binding: Option<Arc<Binding>>,
+    /// Calls that were made.
+    made: u64,
 }
 
 impl Link {
@@ -39,10 +46,9 @@ impl Link {
             correlations,
             uri,
             interface,
-            binding: Mutex::default(),
+            place: Mutex::default(),
             queue: Arc::default(),
             queued: AtomicUsize::new(0),
-            made: AtomicU64::new(0),
             sent: AtomicU64::new(0),
         })
     }
@@ -59,19 +65,14 @@ impl Link {
         link
     }
 
-    /// The binding, if calls can start on it now and nobody who came earlier still waits for one.
+    /// A new call: its number, in the order in which calls are made, and the binding, if calls can start on it now and nobody who came
+    /// earlier still waits for one.
     #[inline]
-    pub(crate) fn bound(&self) -> Option<Arc<Binding>> {
-        if self.queued.load(Ordering::Acquire) > 0 {
-            return None;
-        }
-        self.last()
-    }
-
-    /// The number of a new call, in the order in which calls are made.
-    #[inline]
-    pub(crate) fn number(&self) -> u64 {
-        self.made.fetch_add(1, Ordering::Relaxed) + 1
+    pub(crate) fn call(&self) -> (u64, Option<Arc<Binding>>) {
+        let mut place = self.place();
+        place.made += 1;
+        let free = self.queued.load(Ordering::Acquire) == 0;
+        (place.made, if free { place.binding.clone() } else { None })
     }
 
     /// The correlation id of the call with this number.
@@ -94,28 +95,32 @@ impl Link {
     /// The call with this number was sent over `binding`, whose daemon did not take it since it is ending. Then it took none of those that
     /// were sent over it later either, and they do not count as sent.
     pub(crate) fn not_taken(&self, binding: &Arc<Binding>, number: u64) {
-        let current = self.binding.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = self.place();
         // Over another binding, later ones may have been sent in earnest.
-        if current.as_ref().is_none_or(|current| Arc::ptr_eq(current, binding)) {
+        if place.binding.as_ref().is_none_or(|current| Arc::ptr_eq(current, binding)) {
             self.sent.fetch_min(number.saturating_sub(1), Ordering::Relaxed);
         }
     }
 
     /// The binding, usable or not.
     pub(crate) fn last(&self) -> Option<Arc<Binding>> {
-        self.binding.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.place().binding.clone()
     }
 
     /// Calls on `binding` find nobody any more; the next one asks anew where the object is.
     pub(crate) fn forget(&self, binding: &Arc<Binding>) {
-        let mut current = self.binding.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, binding)) {
-            *current = None;
+        let mut place = self.place();
+        if place.binding.as_ref().is_some_and(|current| Arc::ptr_eq(current, binding)) {
+            place.binding = None;
         }
     }
 
     fn set(&self, binding: Option<Arc<Binding>>) {
-        *self.binding.lock().unwrap_or_else(PoisonError::into_inner) = binding;
+        self.place().binding = binding;
+    }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stands in the queue from this moment on. The turn that it resolves to keeps later callers waiting until it is dropped.

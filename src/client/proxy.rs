@@ -54,6 +54,7 @@ impl<A: Interface + ?Sized> Proxy<A> {
     }
 
     /// A call with this message, made when it is awaited.
+    #[inline]
     pub fn send<M: RemoteMessage>(&self, message: M) -> Call<M>
     where
         A: Accepts<M>,

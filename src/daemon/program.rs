@@ -5,6 +5,8 @@ use std::future::Future;
 use std::io::Write;
 use std::process::ExitCode;
 
+use actix_rt::{System, SystemRunner};
+
 /// What `main` may return.
 #[diagnostic::on_unimplemented(
     message = "`main` returns `()` or `Result<(), E>`, where `E` is an error; not `{Self}`",
@@ -29,9 +31,30 @@ impl<E: Into<Box<dyn Error>>> Outcome for Result<(), E> {
     }
 }
 
+/// Tasks that are run until sockets get their turn, unless all have run before.
+const TASKS: u32 = 512;
+
+/// A system of actors on this thread, on a runtime that is set up for many small calls: when many callers were woken at a time, all of them run
+/// before the sockets are looked at again, so that what they call leaves together.
+///
+/// ```
+/// let answer = pyroxene::daemon::program::system().block_on(async { 42 });
+/// assert_eq!(answer, 42);
+/// ```
+///
+/// # Panics
+/// The operating system gives no more threads or files.
+pub fn system() -> SystemRunner {
+    match tokio::runtime::Builder::new_current_thread().enable_all().event_interval(TASKS).build() {
+        Ok(runtime) => System::with_tokio_rt(|| runtime),
+        // It will fail as well, and say why.
+        Err(_) => System::new(),
+    }
+}
+
 /// Runs a program to its end. An error is one line on stderr, and exit code 1.
 pub fn main<R: Outcome>(program: impl Future<Output = R>) -> ExitCode {
-    match actix_rt::System::new().block_on(program).error() {
+    match system().block_on(program).error() {
         None => ExitCode::SUCCESS,
         Some(error) => {
             // With stderr closed there is nobody left to tell.

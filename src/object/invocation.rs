@@ -2,7 +2,6 @@
 
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::codec;
@@ -12,6 +11,7 @@ use crate::object::interface::{Interface, signature_of};
 use crate::object::message::RemoteMessage;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
 use crate::object::reply::{LocalCaller, LocalReply, Reply};
+use crate::wire::Payload;
 
 /// One call: which method, with what, until when, and where its outcome goes.
 ///
@@ -27,7 +27,7 @@ pub struct Invocation {
 /// The arguments of an invocation, as they arrived.
 pub enum Body {
     /// A whole message in the serializer of the call.
-    Encoded(Bytes),
+    Encoded(Payload),
     /// Positional and named values, to be matched with the message's fields.
     Arguments(Box<Args>),
     /// The message itself, held by the caller's reply.
@@ -64,8 +64,8 @@ impl Invocation {
     /// It leaves the object's queue: why it need not be run any more, if so.
     #[inline]
     pub(crate) fn unwanted(&self, is_past: impl FnOnce(Instant) -> bool) -> Option<NotStarted> {
-        self.reply.dequeued();
-        self.why_not(is_past)
+        let abandoned = self.reply.dequeued();
+        self.why_not(abandoned, is_past)
     }
 
     /// The same while it waits in the queue.
@@ -76,13 +76,13 @@ impl Invocation {
     /// It is taken out of the queue, where it waited for nothing.
     pub(crate) fn withdraw(self, now: Instant) {
         self.reply.withdrawn();
-        let why = self.why_not(|deadline| deadline <= now).unwrap_or(NotStarted::Cancelled);
+        let why = self.why_not(self.reply.is_abandoned(), |deadline| deadline <= now).unwrap_or(NotStarted::Cancelled);
         self.refuse(why);
     }
 
     #[inline]
-    fn why_not(&self, is_past: impl FnOnce(Instant) -> bool) -> Option<NotStarted> {
-        if self.reply.is_abandoned() {
+    fn why_not(&self, abandoned: bool, is_past: impl FnOnce(Instant) -> bool) -> Option<NotStarted> {
+        if abandoned {
             Some(NotStarted::Cancelled)
         } else if is_past(self.deadline) {
             Some(NotStarted::OutOfTime { method: self.reply.names().1 })

@@ -19,11 +19,12 @@ use crate::wire::{CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
 
 /// The outgoing side of a connection, as a reply sees it: one lane for each object that the peer calls.
 pub trait ReplySink: Send + Sync {
-    /// Hands the connection's outgoing buffer to `write`, and releases what the call held: its place among the calls in flight and
-    /// `size` bytes. `write` may be called at most once; not at all when the connection is gone.
-    fn answer(&self, size: u32, write: &mut dyn FnMut(&mut Vec<u8>));
-    /// The call has left the object's queue, on the object's thread.
-    fn started(&self);
+    /// Hands the connection's outgoing buffer to `write`, with the bytes of the largest frame that the peer accepts, and releases what the
+    /// call held: its place among the calls in flight and `size` bytes. `write` may be called at most once; not at all when the connection
+    /// is gone.
+    fn answer(&self, size: u32, write: &mut dyn FnMut(&mut Vec<u8>, u32));
+    /// The call of `seq` has left the object's queue, on the object's thread. Says whether its caller waits no more.
+    fn started(&self, seq: u16) -> bool;
     /// The call was taken out of the object's queue, on whatever thread.
     fn withdrawn(&self);
     /// Whether the caller of `seq` waits no more.
@@ -37,8 +38,6 @@ pub trait ReplySink: Send + Sync {
     /// # Errors
     /// No further one can be opened.
     fn open_stream(&self, method: u32, serializer: SerializerId) -> Result<Arc<dyn ItemSink>, String>;
-    /// The largest frame the peer accepts, bytes.
-    fn max_message(&self) -> u32;
     /// What decoding one message of the peer may cost.
     fn budget(&self) -> Budget;
     /// Who calls.
@@ -249,10 +248,12 @@ impl Reply {
         self.begun = true;
     }
 
-    /// The call has left the object's queue.
-    pub(crate) fn dequeued(&self) {
-        if let Some(To::Wire(wire)) = &self.to {
-            wire.sink.started();
+    /// The call has left the object's queue. Says whether nobody waits for the reply any more, as [`is_abandoned`](Reply::is_abandoned).
+    #[inline]
+    pub(crate) fn dequeued(&self) -> bool {
+        match &self.to {
+            Some(To::Wire(wire)) => wire.sink.started(wire.seq) && !wire.oneway,
+            _ => self.is_abandoned(),
         }
     }
 
@@ -436,12 +437,12 @@ impl WireReply {
 
     fn send<R: serde::Serialize, E: RemoteError>(self, outcome: Result<R, E>) {
         if self.oneway {
-            self.sink.answer(self.size, &mut |_| {});
+            self.sink.answer(self.size, &mut |_, _| {});
             return;
         }
         match outcome {
-            Ok(value) => self.write(|this, out| {
-                this.frame(out, Flags::default(), |out| {
+            Ok(value) => self.write(|this, out, limit| {
+                this.frame(out, limit, Flags::default(), |out| {
                     codec::encode(this.serializer, &value, out).map_err(|e| e.to_string())
                 })
             }),
@@ -456,15 +457,15 @@ impl WireReply {
     fn open<M: RemoteMessage>(self, output: M::Output) {
         let source = match M::outcome(output).map(M::into_items) {
             Ok(Ok(source)) if !self.oneway => source,
-            Ok(Ok(_)) => return self.sink.answer(self.size, &mut |_| {}),
+            Ok(Ok(_)) => return self.sink.answer(self.size, &mut |_, _| {}),
             Ok(Err(value)) => return self.send::<_, M::Error>(Ok(value)),
             Err(error) => return self.send::<M::Reply, _>(Err(error)),
         };
         match self.sink.open_stream(self.method, self.serializer) {
             Ok(sink) => {
                 let producer = Producer::new(source, Arc::clone(&sink), self.serializer);
-                self.write(|this, out| {
-                    this.frame(out, Flags::ITEM_STREAM, |out| {
+                self.write(|this, out, limit| {
+                    this.frame(out, limit, Flags::ITEM_STREAM, |out| {
                         codec::encode(this.serializer, &sink.stream(), out).map_err(|e| e.to_string())
                     })
                 });
@@ -479,7 +480,7 @@ impl WireReply {
 
     fn fail(self, failure: &Failure) {
         if self.oneway {
-            self.sink.answer(self.size, &mut |_| {});
+            self.sink.answer(self.size, &mut |_, _| {});
             return;
         }
         let fault = failure.to_fault(self.serializer, self.sink.object(), self.method());
@@ -487,35 +488,39 @@ impl WireReply {
     }
 
     fn fault(self, fault: &Fault) {
-        self.write(|this, out| {
-            this.frame(out, Flags::EXCEPTION, |out| fault.encode(this.serializer, out).map_err(|e| e.to_string()))
+        self.write(|this, out, limit| {
+            this.frame(out, limit, Flags::EXCEPTION, |out| {
+                fault.encode(this.serializer, out).map_err(|e| e.to_string())
+            })
         });
     }
 
     /// Writes a reply; what cannot be written, or panics when it is asked to write itself, becomes a fault that says so, which always can.
-    fn write(self, mut frame: impl FnMut(&WireReply, &mut Vec<u8>) -> Result<(), String>) {
-        self.sink.answer(self.size, &mut |out| {
+    fn write(self, mut frame: impl FnMut(&WireReply, &mut Vec<u8>, u32) -> Result<(), String>) {
+        self.sink.answer(self.size, &mut |out, limit| {
             let start = out.len();
-            let fault = match panic::guard(|| frame(&self, out)) {
+            let fault = match panic::guard(|| frame(&self, out, limit)) {
                 Ok(Ok(())) => return,
                 Ok(Err(problem)) => unwritable((self.sink.object(), self.method()), &problem),
                 Err(report) => outcome::panicked(report, self.sink.object(), self.method()),
             };
             out.truncate(start);
-            let _ =
-                self.frame(out, Flags::EXCEPTION, |out| fault.encode(self.serializer, out).map_err(|e| e.to_string()));
+            let _ = self.frame(out, limit, Flags::EXCEPTION, |out| {
+                fault.encode(self.serializer, out).map_err(|e| e.to_string())
+            });
         });
     }
 
     fn frame(
         &self,
         out: &mut Vec<u8>,
+        limit: u32,
         flags: Flags,
         payload: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
     ) -> Result<(), String> {
         let writer = FrameWriter::begin(out, MessageType::Result, self.serializer, flags, self.seq, self.correlation);
         match payload(out) {
-            Ok(()) => writer.finish(out, self.sink.max_message()).map_err(|e| e.to_string()),
+            Ok(()) => writer.finish(out, limit).map_err(|e| e.to_string()),
             Err(problem) => {
                 writer.abandon(out);
                 Err(problem)

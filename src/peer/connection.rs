@@ -189,6 +189,7 @@ impl Connection {
     }
 
     /// How the call ended, if it has, and the deadline it had.
+    #[inline(always)]
     pub fn poll(&self, seq: u16, waker: &Waker) -> Option<(Ending, Option<Instant>)> {
         self.0.0.lock().in_flight.poll(seq, waker)
     }

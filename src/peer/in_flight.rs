@@ -3,10 +3,9 @@
 use std::task::Waker;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::wire::{Flags, Frame, SerializerId};
+use crate::wire::{Flags, Frame, Payload, SerializerId};
 
 /// Calls out on one connection. A call's place is its sequence number on the wire.
 ///
@@ -23,19 +22,41 @@ pub struct InFlight {
     earliest: Option<Instant>,
 }
 
+// Parts that are written and read one by one, not an enum of them: what is put together and moved on at once is slow to move.
 #[derive(Debug)]
-enum Slot {
+struct Slot {
+    phase: Phase,
+    /// Wakes the caller; none but while it waits.
+    waker: Option<Waker>,
+    /// The time the call has, and when it ends: that it has from the moment its time begins.
+    ms: u32,
+    deadline: Option<Instant>,
+    /// The call's bytes end there in the stream of all bytes sent.
+    end: u64,
+    /// While [`Phase::Replied`].
+    answer: Option<Answer>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
     Free,
-    /// Until `deadline`, which it has from the moment its time begins.
-    Waiting {
-        waker: Waker,
-        ms: u32,
-        deadline: Option<Instant>,
-        end: u64,
+    Waiting,
+    Replied,
+    OutOfTime,
+    Lost {
+        written: bool,
     },
-    /// With the deadline it had.
-    Ready(Ending, Option<Instant>),
+    /// Its caller waits no more; its reply may still come.
     Abandoned,
+}
+
+impl Slot {
+    /// It ends; its caller is to be woken.
+    #[inline]
+    fn finish(&mut self, phase: Phase) -> Option<Waker> {
+        self.phase = phase;
+        self.waker.take()
+    }
 }
 
 /// What of a reply its caller needs.
@@ -46,14 +67,27 @@ pub struct Answer {
     /// What it is written in.
     pub serializer: SerializerId,
     /// The value or the fault.
-    pub payload: Bytes,
+    pub payload: Payload,
+}
+
+impl Answer {
+    /// Whether it is the value that the handler returned: no fault, and no stream.
+    #[inline]
+    pub(crate) fn is_value(&self) -> bool {
+        !self.flags.contains(Flags::EXCEPTION) && !self.flags.contains(Flags::ITEM_STREAM)
+    }
 }
 
 impl From<Frame> for Answer {
+    #[inline]
     fn from(frame: Frame) -> Answer {
         Answer { flags: frame.header.flags, serializer: frame.header.serializer, payload: frame.payload }
     }
 }
+
+/// A reply to a call that was never made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stray;
 
 /// How waiting for a reply ended.
 #[derive(Debug)]
@@ -81,15 +115,21 @@ impl InFlight {
     }
 
     /// A place for a call that has so many milliseconds; `None` when too many wait.
+    #[inline]
     pub fn insert(&mut self, waker: Waker, ms: u32) -> Option<u16> {
-        let slot = Slot::Waiting { waker, ms, deadline: None, end: 0 };
         let seq = match self.free.pop() {
             Some(seq) => {
-                self.slots[usize::from(seq)] = slot;
+                let slot = &mut self.slots[usize::from(seq)];
+                slot.phase = Phase::Waiting;
+                slot.waker = Some(waker);
+                slot.ms = ms;
+                slot.deadline = None;
+                slot.end = 0;
                 seq
             }
             None if self.slots.len() < usize::from(self.capacity) => {
-                self.slots.push(slot);
+                let (phase, waker) = (Phase::Waiting, Some(waker));
+                self.slots.push(Slot { phase, waker, ms, deadline: None, end: 0, answer: None });
                 (self.slots.len() - 1) as u16
             }
             None => return None,
@@ -105,9 +145,10 @@ impl InFlight {
         }
         let now = now();
         for seq in self.new.drain(..) {
-            if let Slot::Waiting { ms, deadline: deadline @ None, .. } = &mut self.slots[usize::from(seq)] {
-                let end = now + Duration::from_millis((*ms).into());
-                *deadline = Some(end);
+            let slot = &mut self.slots[usize::from(seq)];
+            if slot.phase == Phase::Waiting && slot.deadline.is_none() {
+                let end = now + Duration::from_millis(slot.ms.into());
+                slot.deadline = Some(end);
                 if self.earliest.is_none_or(|earliest| end < earliest) {
                     self.earliest = Some(end);
                 }
@@ -116,16 +157,18 @@ impl InFlight {
     }
 
     /// The call's bytes end at `end` in the stream of all bytes sent.
-    pub fn written_until(&mut self, seq: u16, at: u64) {
-        if let Some(Slot::Waiting { end, .. }) = self.slots.get_mut(usize::from(seq)) {
-            *end = at;
+    #[inline]
+    pub fn written_until(&mut self, seq: u16, end: u64) {
+        if let Some(slot) = self.slots.get_mut(usize::from(seq)) {
+            slot.end = end;
         }
     }
 
     /// The call was not sent after all.
     pub fn remove(&mut self, seq: u16) {
         if let Some(slot) = self.slots.get_mut(usize::from(seq)) {
-            *slot = Slot::Free;
+            slot.finish(Phase::Free);
+            slot.answer = None;
             self.free.push(seq);
         }
     }
@@ -133,75 +176,71 @@ impl InFlight {
     /// A reply has come. `Err` when nobody ever asked for it; `Ok(None)` when nobody waits any more.
     ///
     /// # Errors
-    /// The frame, when its sequence number is not one in flight.
-    pub fn complete(&mut self, frame: Frame) -> Result<Option<Waker>, Frame> {
+    /// Its sequence number is not one in flight.
+    #[inline]
+    pub fn complete(&mut self, frame: Frame) -> Result<Option<Waker>, Stray> {
         let seq = frame.header.seq;
-        match self.slots.get_mut(usize::from(seq)) {
-            Some(slot @ Slot::Waiting { .. }) => {
-                let Slot::Waiting { waker, deadline, .. } = std::mem::replace(slot, Slot::Free) else {
-                    return Ok(None);
-                };
-                *slot = Slot::Ready(Ending::Reply(frame.into()), deadline);
-                Ok(Some(waker))
+        let Some(slot) = self.slots.get_mut(usize::from(seq)) else { return Err(Stray) };
+        match slot.phase {
+            // Who has not seen yet that its time is over need not.
+            Phase::Waiting | Phase::OutOfTime => {
+                slot.answer = Some(frame.into());
+                Ok(slot.finish(Phase::Replied))
             }
-            Some(slot @ Slot::Abandoned) => {
-                *slot = Slot::Free;
+            Phase::Abandoned => {
+                slot.phase = Phase::Free;
                 self.free.push(seq);
                 Ok(None)
             }
-            Some(Slot::Ready(ending @ Ending::OutOfTime, _)) => {
-                // The caller has not seen yet that its time is over; now it need not.
-                *ending = Ending::Reply(frame.into());
-                Ok(None)
-            }
-            _ => Err(frame),
+            Phase::Free | Phase::Replied | Phase::Lost { .. } => Err(Stray),
         }
     }
 
     /// How the call ended, and the deadline it had if its time had begun; or nothing yet: then `waker` is woken when it does.
+    // Always inlined, as what calls it: how a call ended is large, and would be moved from hand to hand.
+    #[inline(always)]
     pub fn poll(&mut self, seq: u16, waker: &Waker) -> Option<(Ending, Option<Instant>)> {
         let slot = self.slots.get_mut(usize::from(seq))?;
-        match slot {
-            Slot::Waiting { waker: old, .. } => {
-                if !old.will_wake(waker) {
-                    old.clone_from(waker);
+        let ending = match slot.phase {
+            Phase::Waiting => {
+                match &mut slot.waker {
+                    Some(old) if old.will_wake(waker) => {}
+                    old => *old = Some(waker.clone()),
                 }
-                None
+                return None;
             }
-            Slot::Ready(..) => {
-                let Slot::Ready(ending, deadline) = std::mem::replace(slot, Slot::Free) else { return None };
-                if matches!(ending, Ending::OutOfTime) {
-                    *slot = Slot::Abandoned;
-                } else {
-                    self.free.push(seq);
-                }
-                Some((ending, deadline))
+            Phase::Free | Phase::Abandoned => return None,
+            Phase::OutOfTime => {
+                slot.phase = Phase::Abandoned;
+                return Some((Ending::OutOfTime, slot.deadline));
             }
-            Slot::Free | Slot::Abandoned => None,
-        }
+            Phase::Lost { written } => Ending::Lost { written },
+            Phase::Replied => Ending::Reply(slot.answer.take()?),
+        };
+        slot.phase = Phase::Free;
+        self.free.push(seq);
+        Some((ending, slot.deadline))
     }
 
     /// The caller waits no more. Says whether the other end should hear of it: that somebody's time is over it knows by itself.
     pub fn abandon(&mut self, seq: u16) -> bool {
         let Some(slot) = self.slots.get_mut(usize::from(seq)) else { return false };
-        match slot {
-            Slot::Waiting { .. } => {
-                *slot = Slot::Abandoned;
+        match slot.phase {
+            Phase::Waiting => {
+                slot.finish(Phase::Abandoned);
                 return true;
             }
-            Slot::Ready(Ending::OutOfTime, _) => *slot = Slot::Abandoned,
-            Slot::Ready(..) => self.remove(seq),
-            Slot::Free | Slot::Abandoned => {}
+            Phase::OutOfTime => slot.phase = Phase::Abandoned,
+            Phase::Replied | Phase::Lost { .. } => self.remove(seq),
+            Phase::Free | Phase::Abandoned => {}
         }
         false
     }
 
     /// The reply of a call whose caller has not seen yet that it opens a stream.
     pub fn opened(&self, seq: u16) -> Option<&Answer> {
-        match self.slots.get(usize::from(seq)) {
-            Some(Slot::Ready(Ending::Reply(answer), _)) if answer.flags.contains(Flags::ITEM_STREAM) => Some(answer),
-            _ => None,
-        }
+        let answer = self.slots.get(usize::from(seq))?.answer.as_ref()?;
+        answer.flags.contains(Flags::ITEM_STREAM).then_some(answer)
     }
 
     /// When [`expire`](InFlight::expire) is to be called.
@@ -217,14 +256,11 @@ impl InFlight {
         }
         let mut earliest = None;
         for slot in &mut self.slots {
-            let Slot::Waiting { deadline: Some(deadline), .. } = slot else { continue };
-            if *deadline <= now {
-                let ended = Slot::Ready(Ending::OutOfTime, Some(*deadline));
-                if let Slot::Waiting { waker, .. } = std::mem::replace(slot, ended) {
-                    wakers.push(waker);
-                }
-            } else if earliest.is_none_or(|earliest| *deadline < earliest) {
-                earliest = Some(*deadline);
+            let (Phase::Waiting, Some(deadline)) = (slot.phase, slot.deadline) else { continue };
+            if deadline <= now {
+                wakers.extend(slot.finish(Phase::OutOfTime));
+            } else if earliest.is_none_or(|earliest| deadline < earliest) {
+                earliest = Some(deadline);
             }
         }
         self.earliest = earliest;
@@ -235,16 +271,13 @@ impl InFlight {
     pub fn lose_all(&mut self, written: u64, wakers: &mut Vec<Waker>) {
         let mut lost = Vec::new();
         for slot in &mut self.slots {
-            match slot {
-                Slot::Waiting { end, deadline, .. } => {
-                    let end = *end;
-                    let ending = Slot::Ready(Ending::Lost { written: end <= written }, *deadline);
-                    if let Slot::Waiting { waker, .. } = std::mem::replace(slot, ending) {
-                        lost.push((end, waker));
-                    }
+            match slot.phase {
+                Phase::Waiting => {
+                    let ending = Phase::Lost { written: slot.end <= written };
+                    lost.extend(slot.finish(ending).map(|waker| (slot.end, waker)));
                 }
-                Slot::Abandoned => *slot = Slot::Free,
-                Slot::Free | Slot::Ready(..) => {}
+                Phase::Abandoned => slot.phase = Phase::Free,
+                _ => {}
             }
         }
         lost.sort_by_key(|(end, _)| *end);
@@ -254,7 +287,7 @@ impl InFlight {
 
     /// Whether any call waits for its reply.
     pub fn is_idle(&self) -> bool {
-        !self.slots.iter().any(|slot| matches!(slot, Slot::Waiting { .. } | Slot::Abandoned))
+        !self.slots.iter().any(|slot| matches!(slot.phase, Phase::Waiting | Phase::Abandoned))
     }
 }
 

@@ -35,19 +35,20 @@ impl Lane {
 }
 
 impl ReplySink for Lane {
-    fn answer(&self, size: u32, write: &mut dyn FnMut(&mut Vec<u8>)) {
+    fn answer(&self, size: u32, write: &mut dyn FnMut(&mut Vec<u8>, u32)) {
         let mut state = self.shared.lock();
         state.answered += 1;
         state.answered_bytes += u64::from(size);
         if state.closed.is_none() {
-            write(&mut state.out);
+            write(&mut state.out, self.shared.peer_limits.max_message);
         }
         wake(state);
     }
 
-    fn started(&self) {
+    fn started(&self, seq: u16) -> bool {
         // Only the one thread that runs the object counts, so no two do at a time.
         self.left.store(self.left.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        self.shared.given_up.contains(seq)
     }
 
     fn withdrawn(&self) {
@@ -74,10 +75,6 @@ impl ReplySink for Lane {
     fn open_stream(&self, method: u32, serializer: SerializerId) -> Result<Arc<dyn ItemSink>, String> {
         let outlet = Outlet::open(&self.shared, &self.object, self.method(method), serializer)?;
         Ok(Arc::new(outlet))
-    }
-
-    fn max_message(&self) -> u32 {
-        self.shared.peer_limits.max_message
     }
 
     fn budget(&self) -> Budget {

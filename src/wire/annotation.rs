@@ -1,8 +1,7 @@
 //! Optional facts beside a payload: four letters, a length, bytes. Any serializer can carry them, and Pyro 5 ignores those it does not know.
 
-use bytes::Bytes;
-
 use crate::wire::error::FrameError;
+use crate::wire::payload::Payload;
 
 /// The four letters of an annotation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,11 +22,11 @@ impl AnnotationId {
 
 /// The annotations of one frame; their lengths add up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Annotations(Bytes);
+pub struct Annotations(Option<Payload>);
 
 impl Annotations {
     /// Checks that the chunks fill the bytes exactly.
-    pub(crate) fn check(bytes: Bytes) -> Result<Annotations, FrameError> {
+    pub(crate) fn check(bytes: Payload) -> Result<Annotations, FrameError> {
         let bad = |problem| Err(FrameError::BadAnnotations { problem });
         let mut rest = &bytes[..];
         while !rest.is_empty() {
@@ -40,17 +39,18 @@ impl Annotations {
                 None => return bad("a chunk is longer than all of them"),
             }
         }
-        Ok(Annotations(bytes))
+        Ok(Annotations(Some(bytes)))
     }
 
     /// Whether there are none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// Each with its letters.
     pub fn iter(&self) -> impl Iterator<Item = (AnnotationId, &[u8])> {
-        let mut rest = &self.0[..];
+        let mut rest = self.0.as_deref().unwrap_or_default();
         std::iter::from_fn(move || {
             let (head, tail) = rest.split_first_chunk::<8>()?;
             let len = u32::from_be_bytes([head[4], head[5], head[6], head[7]]) as usize;
@@ -66,6 +66,7 @@ impl Annotations {
     }
 
     /// The time the call has left, milliseconds.
+    #[inline]
     pub fn deadline_ms(&self) -> Option<u32> {
         if self.is_empty() {
             return None;

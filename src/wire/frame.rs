@@ -1,10 +1,13 @@
 //! Whole frames.
 
-use bytes::{Buf, Bytes, BytesMut};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
 
 use crate::wire::annotation::{AnnotationId, Annotations};
 use crate::wire::error::FrameError;
 use crate::wire::header::{CorrelationId, Flags, HEADER_LEN, Header, MessageType, SerializerId};
+use crate::wire::payload::Payload;
 
 /// Memory that is taken at a time for a frame whose bytes have not come yet.
 const GROW: usize = 64 * 1024;
@@ -17,7 +20,7 @@ pub struct Frame {
     /// Facts beside the payload.
     pub annotations: Annotations,
     /// What it carries.
-    pub payload: Bytes,
+    pub payload: Payload,
 }
 
 impl Frame {
@@ -26,30 +29,92 @@ impl Frame {
     ///
     /// # Errors
     /// The bytes are not a frame that is allowed. Nothing after them can be read either.
+    pub fn decode(buf: &mut BytesMut, max_message: u32) -> Result<Option<Frame>, FrameError> {
+        let Some(whole) = whole(buf, max_message)? else {
+            make_room(buf);
+            return Ok(None);
+        };
+        Frames::new(buf.split_to(whole), None).next().transpose()
+    }
+}
+
+/// The whole frames among what was received, and then what is wrong with the bytes behind them, if they are no frame that is allowed.
+#[derive(Debug)]
+pub struct Frames {
+    bytes: Arc<Bytes>,
+    at: usize,
+    problem: Option<FrameError>,
+}
+
+impl Frames {
+    /// All whole frames at the beginning of what was received, split off from it; lengths and memory as in [`Frame::decode`].
+    pub fn split(buf: &mut BytesMut, max_message: u32) -> Frames {
+        let mut end = 0;
+        let problem = loop {
+            match whole(&buf[end..], max_message) {
+                Ok(Some(len)) => end += len,
+                Ok(None) => break None,
+                Err(problem) => break Some(problem),
+            }
+        };
+        if end == 0 {
+            make_room(buf);
+        }
+        Frames::new(buf.split_to(end), problem)
+    }
+
+    fn new(bytes: BytesMut, problem: Option<FrameError>) -> Frames {
+        Frames { bytes: Arc::new(bytes.freeze()), at: 0, problem }
+    }
+}
+
+impl Iterator for Frames {
+    type Item = Result<Frame, FrameError>;
+
     // Always inlined: its header stays in registers, instead of being copied about.
     #[inline(always)]
-    pub fn decode(buf: &mut BytesMut, max_message: u32) -> Result<Option<Frame>, FrameError> {
-        let Some(header) = Header::decode(buf)? else { return Ok(None) };
-        let claimed = u64::from(header.payload_len) + u64::from(header.annotations_len);
-        if claimed > u64::from(max_message) {
-            return Err(FrameError::TooLarge { claimed, limit: max_message });
-        }
-        if header.flags.contains(Flags::COMPRESSED) {
-            return Err(FrameError::Compressed);
-        }
-        let whole = HEADER_LEN + claimed as usize;
-        if buf.len() < whole {
-            buf.reserve((whole - buf.len()).min(GROW));
-            return Ok(None);
-        }
-        let mut frame = buf.split_to(whole).freeze();
-        frame.advance(HEADER_LEN);
-        let annotations = if header.annotations_len == 0 {
+    fn next(&mut self) -> Option<Self::Item> {
+        let header = match Header::decode(&self.bytes[self.at..]) {
+            Ok(Some(header)) => header,
+            Ok(None) => return self.problem.take().map(Err),
+            Err(problem) => return Some(Err(problem)),
+        };
+        let at = self.at + HEADER_LEN;
+        let (annotations_len, payload_len) = (header.annotations_len as usize, header.payload_len as usize);
+        self.at = at + annotations_len + payload_len;
+        let annotations = if annotations_len == 0 {
             Annotations::default()
         } else {
-            Annotations::check(frame.split_to(header.annotations_len as usize))?
+            match Annotations::check(Payload::part(&self.bytes, at, annotations_len)) {
+                Ok(annotations) => annotations,
+                Err(problem) => return Some(Err(problem)),
+            }
         };
-        Ok(Some(Frame { header, annotations, payload: frame }))
+        let payload = Payload::part(&self.bytes, at + annotations_len, payload_len);
+        Some(Ok(Frame { header, annotations, payload }))
+    }
+}
+
+/// The length of the frame at the beginning of `bytes`, if all of it is there.
+#[inline(always)]
+fn whole(bytes: &[u8], max_message: u32) -> Result<Option<usize>, FrameError> {
+    let Some(header) = Header::decode(bytes)? else { return Ok(None) };
+    let claimed = header.claimed();
+    if claimed > u64::from(max_message) {
+        return Err(FrameError::TooLarge { claimed, limit: max_message });
+    }
+    if header.flags.contains(Flags::COMPRESSED) {
+        return Err(FrameError::Compressed);
+    }
+    let whole = HEADER_LEN + claimed as usize;
+    Ok((bytes.len() >= whole).then_some(whole))
+}
+
+/// Takes memory for the rest of a frame whose beginning has been judged.
+fn make_room(buf: &mut BytesMut) {
+    if let Ok(Some(header)) = Header::decode(buf) {
+        let missing = (HEADER_LEN + header.claimed() as usize).saturating_sub(buf.len());
+        buf.reserve(missing.min(GROW));
     }
 }
 

@@ -205,6 +205,12 @@ pub struct Header {
 }
 
 impl Header {
+    /// Bytes that it says come behind it.
+    #[inline]
+    pub(crate) fn claimed(&self) -> u64 {
+        u64::from(self.payload_len) + u64::from(self.annotations_len)
+    }
+
     /// Appends the header's bytes.
     #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) {

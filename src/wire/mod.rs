@@ -12,13 +12,15 @@ pub mod frame;
 pub mod handshake;
 pub mod header;
 pub mod limits;
+pub mod payload;
 pub mod stream;
 pub(crate) mod varint;
 
 pub use annotation::{AnnotationId, Annotations};
 pub use error::{FrameError, PayloadError};
-pub use frame::{Frame, FrameWriter};
+pub use frame::{Frame, FrameWriter, Frames};
 pub use handshake::{Bind, BindingTable, BoundMethod, Features, GoAway, Hello, PeerLimits, Target, Welcome};
 pub use header::{CorrelationId, Flags, HEADER_LEN, Header, MessageType, SerializerId, VERSION};
 pub use limits::Limits;
+pub use payload::Payload;
 pub use stream::{Credit, ItemBatch};

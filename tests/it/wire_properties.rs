@@ -56,7 +56,7 @@ impl Parts {
         let annotations: Vec<([u8; 4], Vec<u8>)> =
             frame.annotations.iter().map(|(id, value)| (id.0, value.to_vec())).collect();
         assert_eq!(annotations, self.annotations);
-        assert_eq!(frame.payload, self.payload);
+        assert_eq!(frame.payload[..], self.payload);
     }
 }
 

@@ -72,7 +72,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let Cli { options, command } = Cli::parse();
     let screen = options.screen();
-    match actix::System::new().block_on(run(&options, &command, &screen)) {
+    match pyroxene::daemon::program::system().block_on(run(&options, &command, &screen)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             screen.failed(&failure);

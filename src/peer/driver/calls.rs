@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
 use tokio::time::Instant;
 
 use crate::codec::call::NamedCall;
@@ -15,7 +14,7 @@ use crate::peer::connection::Shared;
 use crate::peer::driver::Driver;
 use crate::peer::items;
 use crate::peer::lane::Lane;
-use crate::wire::{Features, Flags, Frame, SerializerId};
+use crate::wire::{Features, Flags, Frame, Payload, SerializerId};
 
 impl Driver {
     #[inline]
@@ -85,15 +84,14 @@ impl Driver {
     }
 
     /// Finds out which object, which method and what arguments a call names.
-    fn open_call(&mut self, serializer: SerializerId, mut payload: Bytes) -> Result<(usize, u32, Body), NotStarted> {
+    fn open_call(&mut self, serializer: SerializerId, payload: Payload) -> Result<(usize, u32, Body), NotStarted> {
         if serializer == SerializerId::POSTCARD {
             let (handle, method, at) = indexes(&payload).ok_or_else(|| NotStarted::NoSuchMethod {
                 object: String::new(),
                 method: String::new(),
                 nearest: None,
             })?;
-            payload.advance(at);
-            return Ok((handle, method, Body::Encoded(payload)));
+            return Ok((handle, method, Body::Encoded(payload.skip(at))));
         }
         let call = NamedCall::decode(serializer, &payload, &self.shared.budget()).map_err(|problem| {
             NotStarted::WrongArguments {

@@ -9,9 +9,10 @@ use tokio::time::Instant;
 use crate::object::outcome::{Failure, NotStarted};
 use crate::peer::connection::State;
 use crate::peer::driver::{Driver, broken};
+use crate::peer::in_flight::Stray;
 use crate::peer::items;
 use crate::peer::stream::Breach;
-use crate::wire::{Bind, Flags, Frame, FrameWriter, GoAway, MessageType, SerializerId};
+use crate::wire::{Bind, Flags, Frame, FrameWriter, Frames, GoAway, MessageType, SerializerId};
 
 /// Replies to calls that were never made, before the peer is taken for broken.
 const MAX_STRAY: u32 = 16;
@@ -24,10 +25,9 @@ impl Driver {
         let mut state: Option<MutexGuard<'_, State>> = None;
         let mut result = Ok(());
         let mut begun = self.partial_since;
-        loop {
-            let frame = match Frame::decode(&mut self.input, shared.limits.max_message) {
-                Ok(Some(frame)) => frame,
-                Ok(None) => break,
+        for frame in Frames::split(&mut self.input, shared.limits.max_message) {
+            let frame = match frame {
+                Ok(frame) => frame,
                 Err(problem) => {
                     result = Err(io::Error::new(io::ErrorKind::InvalidData, problem.to_string()));
                     break;
@@ -46,7 +46,7 @@ impl Driver {
                     }
                     match state.in_flight.complete(frame) {
                         Ok(waker) => self.wakers.extend(waker),
-                        Err(_) => self.stray += 1,
+                        Err(Stray) => self.stray += 1,
                     }
                 }
                 _ => {
@@ -129,7 +129,7 @@ impl Driver {
         };
         match state.in_flight.complete(frame) {
             Ok(waker) => self.wakers.extend(waker),
-            Err(_) => self.stray += 1,
+            Err(Stray) => self.stray += 1,
         }
         if state.in_flight.opened(seq).is_none() {
             items::give_up(state, stream);
@@ -153,7 +153,7 @@ impl Driver {
             let woken = self.shared.lock().in_flight.complete(frame);
             match woken {
                 Ok(waker) => self.wakers.extend(waker),
-                Err(_) => self.stray += 1,
+                Err(Stray) => self.stray += 1,
             }
             return;
         }
