@@ -10,6 +10,7 @@ use pyroxene::codec::{self, DecodeError, Value};
 use pyroxene::peer::handshake;
 use pyroxene::transport::memory;
 use pyroxene::wire::discovery::Question;
+use pyroxene::wire::stream::next_item;
 use pyroxene::wire::{
     AnnotationId, Bind, BindingTable, BoundMethod, CorrelationId, Credit, Features, Flags, Frame, FrameError,
     FrameWriter, GoAway, HEADER_LEN, Header, Hello, ItemBatch, Limits, MessageType, PeerLimits, SerializerId, Target,
@@ -194,6 +195,53 @@ proptest! {
         let away = GoAway { reason, taken };
         away.encode(&mut out).unwrap();
         prop_assert_eq!(GoAway::decode(&out), Ok(away));
+    }
+
+    #[test]
+    fn items_survive_the_journey(
+        stream in any::<u64>(), items in vec(vec(any::<u8>(), 0..40), 0..40), cut in any::<prop::sample::Index>(),
+    ) {
+        let mut out = Vec::new();
+        ItemBatch::begin(stream, &mut out);
+        let start = out.len();
+        items.iter().for_each(|item| ItemBatch::push(item, &mut out));
+        let batch = ItemBatch::decode(&out).unwrap();
+        prop_assert_eq!((batch.stream, batch.items as usize, batch.bytes), (stream, items.len(), &out[start..]));
+        let mut rest = batch.bytes;
+        let read: Vec<Vec<u8>> = std::iter::from_fn(|| next_item(&mut rest).map(<[u8]>::to_vec)).collect();
+        prop_assert_eq!(&read, &items);
+        prop_assert!(rest.is_empty());
+        // What was cut off is missed, unless the cut is between two items.
+        let cut = cut.index(out.len());
+        if let Ok(batch) = ItemBatch::decode(&out[..cut]) {
+            prop_assert!((batch.items as usize) < items.len());
+            prop_assert!(out[start..].starts_with(batch.bytes));
+        }
+    }
+
+    #[test]
+    fn credit_survives_the_journey(
+        stream in any::<u64>(), bytes in any::<u32>(), items in any::<u32>(), more in any::<u8>(),
+    ) {
+        let credit = Credit { stream, bytes, items };
+        let mut out = Vec::new();
+        credit.encode(&mut out);
+        prop_assert_eq!(Credit::decode(&out), Ok(credit));
+        prop_assert_eq!(credit.is_nothing(), bytes == 0 && items == 0);
+        prop_assert!(Credit::decode(&out[..out.len() - 1]).is_err());
+        out.push(more);
+        prop_assert!(Credit::decode(&out).is_err());
+    }
+
+    #[test]
+    fn a_call_is_given_up_by_its_number_alone(seq in any::<u16>(), cut in 0..HEADER_LEN) {
+        let (annotations, payload) = (Vec::new(), Vec::new());
+        let parts =
+            Parts { kind: MessageType::Cancel, serializer: 112, flags: 0, seq, correlation: [0; 16], annotations, payload };
+        let bytes = parts.encode();
+        prop_assert_eq!(bytes.len(), HEADER_LEN);
+        prop_assert!(matches!(Frame::decode(&mut BytesMut::from(&bytes[..cut]), LIMIT), Ok(None)));
+        parts.assert_is(&Frame::decode(&mut BytesMut::from(&bytes[..]), LIMIT).unwrap().unwrap());
     }
 
     #[test]
