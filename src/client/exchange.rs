@@ -229,7 +229,7 @@ impl<R: Request> Exchange<R> {
             }
             Route::Remote(connection, handle) => {
                 let limit = connection.max_message();
-                let started = connection.start(self.left_ms, cx.waker(), |out, seq| {
+                let started = connection.start(*handle, self.left_ms, cx.waker(), |out, seq| {
                     let flags = Flags::default();
                     self.write(request, choice, *handle, &binding.object, flags, seq, limit, out)
                 });
@@ -416,7 +416,7 @@ impl<R: Request> Exchange<R> {
             }
             Route::Remote(connection, handle) => {
                 let limit = connection.max_message();
-                let sent = connection.send(|out, seq| {
+                let sent = connection.send(*handle, |out, seq| {
                     self.write(request, choice, *handle, &binding.object, Flags::ONEWAY, seq, limit, out)
                 });
                 match sent {

@@ -35,8 +35,18 @@ enum Slot {
     },
     /// With the deadline it had.
     Ready(Ending, Option<Instant>),
-    Abandoned,
+    /// Its time is over, which its caller has not seen yet.
+    Late {
+        deadline: Instant,
+        end: u64,
+    },
+    Abandoned {
+        end: u64,
+    },
 }
+
+/// A call that ends behind this has not been given to the network: it waits for its turn among those that are sent in chunks.
+pub(crate) const UNSENT: u64 = 1 << 63;
 
 /// What of a reply its caller needs.
 #[derive(Clone, Debug)]
@@ -144,14 +154,15 @@ impl InFlight {
                 *slot = Slot::Ready(Ending::Reply(frame.into()), deadline);
                 Ok(Some(waker))
             }
-            Some(slot @ Slot::Abandoned) => {
+            Some(slot @ Slot::Abandoned { .. }) => {
                 *slot = Slot::Free;
                 self.free.push(seq);
                 Ok(None)
             }
-            Some(Slot::Ready(ending @ Ending::OutOfTime, _)) => {
+            Some(slot @ Slot::Late { .. }) => {
                 // The caller has not seen yet that its time is over; now it need not.
-                *ending = Ending::Reply(frame.into());
+                let Slot::Late { deadline, .. } = *slot else { return Ok(None) };
+                *slot = Slot::Ready(Ending::Reply(frame.into()), Some(deadline));
                 Ok(None)
             }
             _ => Err(frame),
@@ -170,30 +181,56 @@ impl InFlight {
             }
             Slot::Ready(..) => {
                 let Slot::Ready(ending, deadline) = std::mem::replace(slot, Slot::Free) else { return None };
-                if matches!(ending, Ending::OutOfTime) {
-                    *slot = Slot::Abandoned;
-                } else {
-                    self.free.push(seq);
-                }
+                self.free.push(seq);
                 Some((ending, deadline))
             }
-            Slot::Free | Slot::Abandoned => None,
+            Slot::Late { deadline, end } => {
+                let (deadline, end) = (*deadline, *end);
+                *slot = Slot::Abandoned { end };
+                Some((Ending::OutOfTime, Some(deadline)))
+            }
+            Slot::Free | Slot::Abandoned { .. } => None,
         }
     }
 
-    /// The caller waits no more. Says whether the other end should hear of it: that somebody's time is over it knows by itself.
+    /// The caller waits no more. Says whether the other end should hear of it: that somebody's time is over it knows by itself, and a call
+    /// that was not sent it does not know.
     pub fn abandon(&mut self, seq: u16) -> bool {
         let Some(slot) = self.slots.get_mut(usize::from(seq)) else { return false };
         match slot {
-            Slot::Waiting { .. } => {
-                *slot = Slot::Abandoned;
-                return true;
+            Slot::Waiting { end, .. } => {
+                let end = *end;
+                *slot = Slot::Abandoned { end };
+                return end < UNSENT;
             }
-            Slot::Ready(Ending::OutOfTime, _) => *slot = Slot::Abandoned,
+            Slot::Late { end, .. } => *slot = Slot::Abandoned { end: *end },
             Slot::Ready(..) => self.remove(seq),
-            Slot::Free | Slot::Abandoned => {}
+            Slot::Free | Slot::Abandoned { .. } => {}
         }
         false
+    }
+
+    /// Whether the reply to the call is still waited for, which is not sent yet and ends at `end`. When not, it need not be sent; and if it
+    /// was given up, its place is free now: no reply will come.
+    pub(crate) fn is_wanted(&mut self, seq: u16, end: u64) -> bool {
+        match self.slots.get(usize::from(seq)) {
+            Some(Slot::Waiting { end: known, .. }) => *known == end,
+            Some(Slot::Abandoned { end: known }) if *known == end => {
+                self.remove(seq);
+                false
+            }
+            Some(Slot::Late { end: known, deadline }) if *known == end => {
+                self.slots[usize::from(seq)] = Slot::Ready(Ending::OutOfTime, Some(*deadline));
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a reply may come to `seq`.
+    pub(crate) fn expects(&self, seq: u16) -> bool {
+        let slot = self.slots.get(usize::from(seq));
+        matches!(slot, Some(Slot::Waiting { .. } | Slot::Late { .. } | Slot::Abandoned { .. }))
     }
 
     /// The reply of a call whose caller has not seen yet that it opens a stream.
@@ -217,9 +254,9 @@ impl InFlight {
         }
         let mut earliest = None;
         for slot in &mut self.slots {
-            let Slot::Waiting { deadline: Some(deadline), .. } = slot else { continue };
+            let Slot::Waiting { deadline: Some(deadline), end, .. } = slot else { continue };
             if *deadline <= now {
-                let ended = Slot::Ready(Ending::OutOfTime, Some(*deadline));
+                let ended = Slot::Late { deadline: *deadline, end: *end };
                 if let Slot::Waiting { waker, .. } = std::mem::replace(slot, ended) {
                     wakers.push(waker);
                 }
@@ -243,7 +280,8 @@ impl InFlight {
                         lost.push((end, waker));
                     }
                 }
-                Slot::Abandoned => *slot = Slot::Free,
+                Slot::Late { deadline, .. } => *slot = Slot::Ready(Ending::OutOfTime, Some(*deadline)),
+                Slot::Abandoned { .. } => *slot = Slot::Free,
                 Slot::Free | Slot::Ready(..) => {}
             }
         }
@@ -254,7 +292,7 @@ impl InFlight {
 
     /// Whether any call waits for its reply.
     pub fn is_idle(&self) -> bool {
-        !self.slots.iter().any(|slot| matches!(slot, Slot::Waiting { .. } | Slot::Abandoned))
+        !self.slots.iter().any(|slot| matches!(slot, Slot::Waiting { .. } | Slot::Abandoned { .. }))
     }
 }
 
@@ -291,6 +329,30 @@ mod tests {
         assert!(table.complete(reply(first)).unwrap().is_none());
         let second = table.insert(Waker::noop().clone(), SOON).unwrap();
         assert!(table.poll(second, Waker::noop()).is_none());
+    }
+
+    #[test]
+    fn a_call_that_was_not_sent_leaves_nothing_behind() {
+        let mut table = InFlight::new(1);
+        let now = Instant::now();
+        for give_up in [
+            |table: &mut InFlight, seq| assert!(!table.abandon(seq), "the other end does not know it"),
+            |table: &mut InFlight, seq| {
+                table.expire(Instant::now() + Duration::from_secs(60), &mut Vec::new());
+                assert!(matches!(table.poll(seq, Waker::noop()), Some((Ending::OutOfTime, _))));
+            },
+        ] {
+            let seq = table.insert(Waker::noop().clone(), SOON).unwrap();
+            table.begin(|| now);
+            table.written_until(seq, UNSENT + 7);
+            assert!(table.is_wanted(seq, UNSENT + 7));
+            assert!(!table.is_wanted(seq, UNSENT + 8), "another call had this place");
+            give_up(&mut table, seq);
+            assert!(!table.is_wanted(seq, UNSENT + 8));
+            assert_eq!(table.insert(Waker::noop().clone(), SOON), None, "its bytes may be under way");
+            assert!(!table.is_wanted(seq, UNSENT + 7));
+        }
+        assert!(table.insert(Waker::noop().clone(), SOON).is_some());
     }
 
     #[test]

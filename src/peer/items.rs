@@ -8,6 +8,7 @@ use crate::codec::fault::Fault;
 use crate::object::items::Incoming;
 use crate::object::items::producer::ItemSink;
 use crate::object::outcome::{Failure, Unknown};
+use crate::peer::bulk::Order;
 use crate::peer::connection::{Connection, Shared, State, wake};
 use crate::peer::credit::Used;
 use crate::peer::in_flight::Answer;
@@ -74,10 +75,7 @@ impl ItemSink for Outlet {
             Some(true) => {}
         }
         let serializer = state.streams.outgoing.get(&self.stream).map_or(SerializerId::POSTCARD, |out| out.serializer);
-        write(&mut state, MessageType::Item, serializer, Flags::default(), |out| {
-            ItemBatch::begin(self.stream, out);
-            out.extend_from_slice(batch);
-        });
+        item(&self.shared, &mut state, self.stream, serializer, Flags::default(), |out| out.extend_from_slice(batch));
         wake(state);
         Poll::Ready(true)
     }
@@ -88,7 +86,7 @@ impl ItemSink for Outlet {
 
     fn end(&self, failure: Option<Failure>) {
         let mut state = self.shared.lock();
-        end(&mut state, self.stream, self.method, failure);
+        end(&self.shared, &mut state, self.stream, self.method, failure);
         wake(state);
     }
 
@@ -106,12 +104,11 @@ impl ItemSink for Outlet {
 }
 
 /// Ends a stream that this end writes, if it has not ended; whoever writes it is to be woken.
-fn end(state: &mut State, stream: u64, method: &str, failure: Option<Failure>) -> Option<Waker> {
+fn end(shared: &Shared, state: &mut State, stream: u64, method: &str, failure: Option<Failure>) -> Option<Waker> {
     let outgoing = state.streams.outgoing.remove(&stream)?;
     let serializer = outgoing.serializer;
     let flags = if failure.is_some() { Flags::EXCEPTION } else { Flags::default() };
-    write(state, MessageType::Item, serializer, flags, |out| {
-        ItemBatch::begin(stream, out);
+    item(shared, state, stream, serializer, flags, |out| {
         if let Some(failure) = failure {
             // A fault can always be written: its parts are cut to size.
             let _ = failure.to_fault(serializer, &outgoing.object, method).encode(serializer, out);
@@ -121,11 +118,11 @@ fn end(state: &mut State, stream: u64, method: &str, failure: Option<Failure>) -
 }
 
 /// Ends every stream that this end writes: its object is no more.
-pub(crate) fn abort_all(state: &mut State) -> Vec<Waker> {
+pub(crate) fn abort_all(shared: &Shared, state: &mut State) -> Vec<Waker> {
     let streams: Vec<(u64, Arc<str>)> =
         state.streams.outgoing.iter().map(|(stream, outgoing)| (*stream, Arc::clone(&outgoing.object))).collect();
     let aborted = |object: &Arc<str>| Some(Failure::Unknown(Unknown::Aborted { object: object.to_string() }));
-    streams.iter().filter_map(|(stream, object)| end(state, *stream, "", aborted(object))).collect()
+    streams.iter().filter_map(|(stream, object)| end(shared, state, *stream, "", aborted(object))).collect()
 }
 
 /// The reader of a stream of the peer is gone.
@@ -141,6 +138,24 @@ pub(crate) fn give_up_reply(state: &mut State, answer: &Answer) {
     if let Some(stream) = Streams::opened_by(answer.serializer, &answer.payload) {
         give_up(state, stream);
     }
+}
+
+/// A frame of a stream that this end writes. It stays behind those before it.
+fn item(
+    shared: &Shared,
+    state: &mut State,
+    stream: u64,
+    serializer: SerializerId,
+    flags: Flags,
+    payload: impl FnOnce(&mut Vec<u8>),
+) {
+    let start = state.out.len();
+    write(state, MessageType::Item, serializer, flags, |out| {
+        ItemBatch::begin(stream, out);
+        payload(out);
+    });
+    // Only calls are ever refused: the credit of a stream bounds it.
+    let _ = shared.set_apart(state, start, Order::Stream(stream), None);
 }
 
 fn credit(state: &mut State, credit: Credit) {

@@ -4,6 +4,8 @@
 //! - May use: `transport`, `object`, `codec`, `wire`, `uri`.
 //! - Must never know: who stands above it, actix.
 
+mod assembly;
+mod bulk;
 pub mod connection;
 mod credit;
 pub mod driver;

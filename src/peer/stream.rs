@@ -153,6 +153,19 @@ impl Streams {
         Ok(incoming.reader.take())
     }
 
+    /// Whether the items are wanted that begin with `payload`, and are `bytes` long.
+    ///
+    /// # Errors
+    /// There is no credit for them.
+    pub(crate) fn expects(&self, payload: &[u8], bytes: u32, end: bool) -> Result<bool, &'static str> {
+        let (stream, rest) = ItemBatch::stream(payload).map_err(|_| "it sent an ITEM that is none")?;
+        let Some(incoming) = self.incoming.get(&stream) else { return Ok(false) };
+        // Looked at once more when they are there, and can be counted.
+        let bytes = (bytes as usize).saturating_sub(payload.len() - rest.len());
+        let admitted = end || incoming.allowance.admits(bytes, 1);
+        if admitted { Ok(true) } else { Err("it sent more items of a stream than it was given credit for") }
+    }
+
     /// The connection is lost, and all streams with it.
     pub(crate) fn lose_all(&mut self, wakers: &mut Vec<Waker>) {
         wakers.extend(std::mem::take(&mut self.outgoing).into_values().filter_map(|outgoing| outgoing.writer));

@@ -51,6 +51,20 @@ impl Frame {
         };
         Ok(Some(Frame { header, annotations, payload: frame }))
     }
+
+    /// The frame that has come in chunks, of which `bytes` is all.
+    ///
+    /// # Errors
+    /// It is not one, or more than one.
+    pub fn whole(bytes: Vec<u8>, max_message: u32) -> Result<Frame, FrameError> {
+        // What was shared once is split without another copy.
+        let mut bytes = BytesMut::from(Bytes::from(bytes));
+        let claimed = bytes.len().saturating_sub(HEADER_LEN) as u64;
+        match Frame::decode(&mut bytes, max_message)? {
+            Some(frame) if bytes.is_empty() => Ok(frame),
+            _ => Err(FrameError::TooLarge { claimed, limit: max_message }),
+        }
+    }
 }
 
 /// Writes one frame to the end of an outgoing buffer; its lengths are filled in at the end.

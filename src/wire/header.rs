@@ -71,6 +71,8 @@ pub enum MessageType {
     Credit = 20,
     /// Finish what is in flight, send nothing new.
     GoAway = 21,
+    /// A piece of a large message.
+    Chunk = 30,
 }
 
 impl TryFrom<u8> for MessageType {
@@ -90,6 +92,7 @@ impl TryFrom<u8> for MessageType {
             19 => MessageType::Item,
             20 => MessageType::Credit,
             21 => MessageType::GoAway,
+            30 => MessageType::Chunk,
             found => return Err(FrameError::UnknownType { found }),
         })
     }

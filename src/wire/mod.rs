@@ -6,6 +6,7 @@
 #![doc = include_str!("README.md")]
 
 pub mod annotation;
+pub mod chunk;
 pub mod discovery;
 pub mod error;
 pub mod frame;

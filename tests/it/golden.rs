@@ -235,6 +235,11 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             let credit = |credit: Credit| plain(MessageType::Credit, 0, &with(&|out| credit.encode(out)));
             [credit(Credit { stream: 1, bytes: 131_072, items: 512 }), credit(Credit::give_up(1))].concat()
         }),
+        ("chunk", "CHUNK: two pieces of the first call, as message 3, and the end of another that is given up", {
+            let whole = plain(MessageType::Invoke, 7, &invoke);
+            let chunk = |number, piece: &[u8]| plain(MessageType::Chunk, number, piece);
+            [chunk(3, &whole[..42]), chunk(3, &whole[42..]), chunk(5, &[])].concat()
+        }),
         ("ping", "PING, and what answers it", {
             [plain(MessageType::Ping, 2, b"ping"), plain(MessageType::Ping, 2, b"pong")].concat()
         }),

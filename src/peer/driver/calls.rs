@@ -28,7 +28,7 @@ impl Driver {
         if self.cancelled > 0 && !oneway {
             self.shared.given_up.remove(header.seq);
         }
-        let unwelcome = if self.leaving { Some(self.refuse_new()) } else { self.over_limit() };
+        let unwelcome = self.unwelcome();
         let reply = |sink: &Arc<Lane>, method: u32| {
             Reply::wire(WireReply {
                 sink: Arc::clone(sink) as Arc<dyn ReplySink>,
@@ -113,6 +113,12 @@ impl Driver {
                 method: call.method.clone(),
             })?;
         Ok((handle, method as u32, Body::Arguments(Box::new(call.args))))
+    }
+
+    /// Why the call that was just counted cannot be taken.
+    #[inline]
+    pub(super) fn unwelcome(&self) -> Option<NotStarted> {
+        if self.leaving { Some(self.refuse_new()) } else { self.over_limit() }
     }
 
     /// Why no call is taken any more.

@@ -140,7 +140,7 @@ impl Pair {
 }
 
 /// The methods of an object, as a daemon offers them.
-pub(crate) struct Places(Vec<BoundMethod>);
+pub(crate) struct Places(pub(super) Vec<BoundMethod>);
 
 impl Places {
     pub(crate) fn of(&self, method: &str) -> u8 {
