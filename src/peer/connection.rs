@@ -152,6 +152,11 @@ impl Connection {
         self.0.0.lock().draining.is_some()
     }
 
+    /// Whether the peer speaks this.
+    pub(crate) fn speaks(&self, features: Features) -> bool {
+        self.0.0.features.contains(features)
+    }
+
     /// The largest frame the peer takes, bytes.
     pub fn max_message(&self) -> u32 {
         self.0.0.peer_limits.max_message

@@ -6,6 +6,7 @@
 mod calls;
 mod chunks;
 mod frames;
+mod inlets;
 
 use std::collections::VecDeque;
 use std::future::Future;

@@ -227,6 +227,12 @@ impl InFlight {
         }
     }
 
+    /// Whether the call waits for its turn to be sent.
+    pub(crate) fn is_unsent(&self, seq: u16) -> bool {
+        let slot = self.slots.get(usize::from(seq));
+        matches!(slot, Some(Slot::Waiting { end, .. } | Slot::Late { end, .. }) if *end >= UNSENT)
+    }
+
     /// Whether a reply may come to `seq`.
     pub(crate) fn expects(&self, seq: u16) -> bool {
         let slot = self.slots.get(usize::from(seq));

@@ -1,5 +1,6 @@
 //! The two ends of a stream on a connection.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -10,9 +11,10 @@ use crate::object::items::producer::ItemSink;
 use crate::object::outcome::{Failure, Unknown};
 use crate::peer::bulk::Order;
 use crate::peer::connection::{Connection, Shared, State, wake};
-use crate::peer::credit::Used;
+use crate::peer::credit::{Allowance, Used};
 use crate::peer::in_flight::Answer;
 use crate::peer::stream::{End, Streams};
+use crate::wire::stream::{WINDOW_BYTES, WINDOW_ITEMS};
 use crate::wire::{CorrelationId, Credit, Flags, FrameWriter, ItemBatch, MessageType, SerializerId};
 
 /// The end that writes.
@@ -20,14 +22,17 @@ pub(crate) struct Outlet {
     shared: Arc<Shared>,
     stream: u64,
     object: Arc<str>,
-    method: &'static str,
+    method: Cow<'static, str>,
 }
 
 /// The end that reads.
 pub(crate) struct Inlet {
-    /// Kept open for the stream.
-    connection: Connection,
+    shared: Arc<Shared>,
+    /// Kept open for the stream, by the end that opened it.
+    _connection: Option<Connection>,
     stream: u64,
+    /// Nothing has been asked for yet.
+    fresh: bool,
     serializer: SerializerId,
     used: Used,
     /// Its end has been read.
@@ -53,7 +58,21 @@ impl Outlet {
             return Err(full(shared));
         }
         let stream = state.streams.open(serializer, object);
-        Ok(Outlet { shared: Arc::clone(shared), stream, object: Arc::clone(object), method })
+        Ok(Outlet { shared: Arc::clone(shared), stream, object: Arc::clone(object), method: Cow::Borrowed(method) })
+    }
+
+    /// The writing end of a stream that a call to this object carries.
+    pub(crate) fn carried(shared: &Arc<Shared>, stream: u64, object: &Arc<str>, method: &str) -> Outlet {
+        let method = Cow::Owned(method.to_owned());
+        Outlet { shared: Arc::clone(shared), stream, object: Arc::clone(object), method }
+    }
+
+    /// Ready once the reader asks for items; `false` when there is none any more.
+    pub(crate) fn poll_begun(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        match self.shared.lock().streams.is_begun(self.stream, cx.waker()) {
+            Some(false) => Poll::Pending,
+            begun => Poll::Ready(begun.is_some()),
+        }
     }
 }
 
@@ -86,7 +105,7 @@ impl ItemSink for Outlet {
 
     fn end(&self, failure: Option<Failure>) {
         let mut state = self.shared.lock();
-        end(&self.shared, &mut state, self.stream, self.method, failure);
+        end(&self.shared, &mut state, self.stream, &self.method, failure);
         wake(state);
     }
 
@@ -99,12 +118,18 @@ impl ItemSink for Outlet {
     }
 
     fn method(&self) -> &str {
-        self.method
+        &self.method
     }
 }
 
 /// Ends a stream that this end writes, if it has not ended; whoever writes it is to be woken.
-fn end(shared: &Shared, state: &mut State, stream: u64, method: &str, failure: Option<Failure>) -> Option<Waker> {
+pub(super) fn end(
+    shared: &Shared,
+    state: &mut State,
+    stream: u64,
+    method: &str,
+    failure: Option<Failure>,
+) -> Option<Waker> {
     let outgoing = state.streams.outgoing.remove(&stream)?;
     let serializer = outgoing.serializer;
     let flags = if failure.is_some() { Flags::EXCEPTION } else { Flags::default() };
@@ -180,13 +205,21 @@ impl Inlet {
     /// The reader of the stream that a reply has opened.
     pub(crate) fn new(connection: &Connection, answer: &Answer) -> Option<Inlet> {
         let stream = Streams::opened_by(answer.serializer, &answer.payload)?;
-        let connection = connection.clone();
-        Some(Inlet { connection, stream, serializer: answer.serializer, used: Used::default(), ended: false })
+        let shared = Arc::clone(connection.shared());
+        let connection = Some(connection.clone());
+        let (used, serializer) = (Used::default(), answer.serializer);
+        Some(Inlet { shared, _connection: connection, stream, fresh: false, serializer, used, ended: false })
+    }
+
+    /// The reader of a stream that a call of the peer carries.
+    pub(crate) fn carried(shared: &Arc<Shared>, stream: u64, serializer: SerializerId) -> Inlet {
+        let (shared, used) = (Arc::clone(shared), Used::default());
+        Inlet { shared, _connection: None, stream, fresh: true, serializer, used, ended: false }
     }
 
     fn failure(&self, end: &End, problem: Option<String>) -> Option<Failure> {
         let lost = |problem: String| {
-            let peer = self.connection.peer().to_owned();
+            let peer = self.shared.caller.address.clone();
             Failure::Unknown(Unknown::Disconnected { peer, problem })
         };
         match end {
@@ -207,9 +240,15 @@ impl Inlet {
 
 impl Incoming for Inlet {
     fn poll_batch(&mut self, cx: &mut Context<'_>, batch: &mut Vec<u8>) -> Poll<Option<Result<(), Failure>>> {
-        let shared = self.connection.shared();
-        let mut state = shared.lock();
+        let mut state = self.shared.lock();
         let Some(incoming) = state.streams.incoming.get_mut(&self.stream) else { return Poll::Ready(None) };
+        if std::mem::take(&mut self.fresh) && incoming.end.is_none() {
+            incoming.allowance = Allowance::default();
+            incoming.reader = Some(cx.waker().clone());
+            credit(&mut state, Credit { stream: self.stream, bytes: WINDOW_BYTES, items: WINDOW_ITEMS });
+            wake(state);
+            return Poll::Pending;
+        }
         if !incoming.items.is_empty() {
             std::mem::swap(&mut incoming.items, batch);
             return Poll::Ready(Some(Ok(())));
@@ -228,7 +267,7 @@ impl Incoming for Inlet {
 
     fn taken(&mut self, bytes: usize) {
         let Some((bytes, items)) = self.used.take(bytes) else { return };
-        let mut state = self.connection.shared().lock();
+        let mut state = self.shared.lock();
         let Some(incoming) = state.streams.incoming.get_mut(&self.stream) else { return };
         // The same count as at the other end; this end never gives more than it got.
         let counted = incoming.allowance.grant(bytes, items);
@@ -246,7 +285,7 @@ impl Incoming for Inlet {
 impl Drop for Inlet {
     fn drop(&mut self) {
         if !self.ended {
-            let mut state = self.connection.shared().lock();
+            let mut state = self.shared.lock();
             give_up(&mut state, self.stream);
             wake(state);
         }

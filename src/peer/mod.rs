@@ -17,3 +17,4 @@ mod items;
 pub mod lane;
 mod room;
 mod stream;
+pub(crate) mod uploads;

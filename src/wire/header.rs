@@ -111,7 +111,7 @@ impl Flags {
     pub const ONEWAY: Flags = Flags(0x04);
     /// The payload is a list of calls, or of results.
     pub const BATCH: Flags = Flags(0x08);
-    /// The result is a stream of items.
+    /// The result is a stream of items, or the call carries some.
     pub const ITEM_STREAM: Flags = Flags(0x10);
     /// The payload is passed on undecoded.
     pub const KEEP_SERIALIZED: Flags = Flags(0x20);

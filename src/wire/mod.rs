@@ -22,4 +22,4 @@ pub use frame::{Frame, FrameWriter};
 pub use handshake::{Bind, BindingTable, BoundMethod, Features, GoAway, Hello, PeerLimits, Target, Welcome};
 pub use header::{CorrelationId, Flags, HEADER_LEN, Header, MessageType, SerializerId, VERSION};
 pub use limits::Limits;
-pub use stream::{Credit, ItemBatch};
+pub use stream::{Carried, Credit, ItemBatch};

@@ -14,8 +14,8 @@ use pyroxene::codec::fault::{Detail, Fault};
 use pyroxene::object::outcome::{Failure, NotStarted};
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::{
-    AnnotationId, Bind, BindingTable, BoundMethod, CorrelationId, Credit, Features, Flags, Frame, FrameWriter, GoAway,
-    Hello, ItemBatch, MessageType, PeerLimits, SerializerId, Target, Welcome,
+    AnnotationId, Bind, BindingTable, BoundMethod, Carried, CorrelationId, Credit, Features, Flags, Frame, FrameWriter,
+    GoAway, Hello, ItemBatch, MessageType, PeerLimits, SerializerId, Target, Welcome,
 };
 use serde::Serialize;
 
@@ -214,6 +214,13 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
                 CorrelationId::NONE,
                 &postcard(&1_u64),
             )
+        }),
+        ("invoke_items", "INVOKE that carries a stream, the first of the connection, as its only argument", {
+            let payload = with(&|out| {
+                Carried { first: 1, count: 1 }.encode(out);
+                out.extend_from_slice(&[0, 1, 0]);
+            });
+            frame(MessageType::Invoke, SerializerId::POSTCARD, Flags::ITEM_STREAM, 7, CorrelationId::NONE, &payload)
         }),
         ("item", "ITEM: the items 70 and 300, and the end of the stream", {
             let items = with(&|out| {

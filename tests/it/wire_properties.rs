@@ -12,7 +12,7 @@ use pyroxene::transport::memory;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::stream::next_item;
 use pyroxene::wire::{
-    AnnotationId, Bind, BindingTable, BoundMethod, CorrelationId, Credit, Features, Flags, Frame, FrameError,
+    AnnotationId, Bind, BindingTable, BoundMethod, Carried, CorrelationId, Credit, Features, Flags, Frame, FrameError,
     FrameWriter, GoAway, HEADER_LEN, Header, Hello, ItemBatch, Limits, MessageType, PeerLimits, SerializerId, Target,
     Welcome,
 };
@@ -220,6 +220,23 @@ proptest! {
     }
 
     #[test]
+    fn the_streams_of_a_call_survive_the_journey(
+        first in 1..u64::MAX - 16, count in 1..=16_u32, call in vec(any::<u8>(), 0..40),
+    ) {
+        let carried = Carried { first, count };
+        let mut out = Vec::new();
+        carried.encode(&mut out);
+        let len = out.len();
+        out.extend_from_slice(&call);
+        prop_assert_eq!(Carried::decode(&out), Ok((carried, &call[..])));
+        prop_assert_eq!(carried.numbers().count(), count as usize);
+        prop_assert!(Carried::decode(&out[..len - 1]).is_err());
+        out.clear();
+        Carried { first, count: count + 16 }.encode(&mut out);
+        prop_assert!(Carried::decode(&out).is_err(), "more than one call carries");
+    }
+
+    #[test]
     fn credit_survives_the_journey(
         stream in any::<u64>(), bytes in any::<u32>(), items in any::<u32>(), more in any::<u8>(),
     ) {
@@ -263,7 +280,7 @@ fn judge(bytes: &[u8]) {
     assert!(buffer.capacity() <= bytes.len() + 2 * GROW);
     let _ = (Hello::decode(bytes), Welcome::decode(bytes), Bind::decode(bytes));
     let _ = (BindingTable::decode(bytes), GoAway::decode(bytes));
-    let _ = (ItemBatch::decode(bytes), Credit::decode(bytes));
+    let _ = (ItemBatch::decode(bytes), Credit::decode(bytes), Carried::decode(bytes));
     let _ = Question::decode(bytes);
     let _ = Question::Pyroxene { nonce: [0; 16] }.read_answer(bytes);
     let budget = Budget::default();

@@ -9,7 +9,7 @@ use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{Reply, ReplySink, WireReply};
 use crate::peer::assembly::Verdict;
 use crate::peer::driver::{Driver, broken};
-use crate::wire::{Flags, Frame, Header, MessageType};
+use crate::wire::{Carried, Flags, Frame, Header, MessageType};
 
 impl Driver {
     /// A piece of a message. Once it is whole, the message is taken as if it had come so.
@@ -49,6 +49,11 @@ impl Driver {
         match header.kind {
             MessageType::Invoke => {
                 let Some(why) = self.unwelcome_large(header.payload_len, claimed) else { return Ok(Verdict::Keep) };
+                if header.flags.contains(Flags::ITEM_STREAM)
+                    && let Ok((streams, _)) = Carried::decode(payload)
+                {
+                    self.shared.lock().streams.announced(streams);
+                }
                 self.admitted += 1;
                 self.admitted_bytes += u64::from(header.payload_len);
                 // Counted before it is answered.

@@ -86,8 +86,7 @@ impl RawPeer {
 
     /// The answer to its CONNECT: the places of the object's methods.
     pub(crate) async fn places(&mut self) -> super::pair::Places {
-        let welcome = Welcome::decode(&self.frame().await.unwrap().payload).unwrap();
-        super::pair::Places(welcome.binding.unwrap().methods)
+        Welcome::decode(&self.frame().await.unwrap().payload).unwrap().into()
     }
 
     /// Whether the other end has closed the connection by now.
