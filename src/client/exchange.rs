@@ -14,13 +14,15 @@ use crate::client::link::{Link, Turn};
 use crate::client::runtime;
 use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
-use crate::object::items::Incoming;
+use crate::object::items::{Incoming, carried};
 use crate::object::local::LocalObject;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
+use crate::object::panic;
 use crate::peer::connection::StartError;
 use crate::peer::in_flight::{Answer, Ending};
+use crate::peer::uploads::{Destination, Uploads};
 use crate::transport::network::BoxFuture;
-use crate::wire::{AnnotationId, CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
+use crate::wire::{AnnotationId, CorrelationId, Features, Flags, FrameWriter, MessageType, SerializerId};
 
 /// What differs between calls with a typed message and calls by name.
 pub(crate) trait Request: Send + Unpin + 'static {
@@ -74,6 +76,8 @@ pub(crate) struct Exchange<R: Request> {
     number: u64,
     attempts: u32,
     state: State<R>,
+    /// The streams that the call carries over its connection.
+    uploads: Option<Box<Uploads>>,
 }
 
 enum State<R: Request> {
@@ -102,6 +106,7 @@ impl<R: Request> Exchange<R> {
             number: 0,
             attempts: 0,
             state: State::New,
+            uploads: None,
         }
     }
 
@@ -167,6 +172,14 @@ impl<R: Request> Exchange<R> {
                     *timeout_ms = self.time_ms;
                 }
                 self.state = State::Done;
+                if let Some(uploads) = self.uploads.take() {
+                    match &ended {
+                        Err(CallError::NotStarted(_)) => uploads.recall(),
+                        // Nobody waits for it any more, wherever it is.
+                        Err(CallError::Unknown(Unknown::OutOfTime { .. })) => drop(uploads),
+                        _ => uploads.detach(),
+                    }
+                }
                 self.log(&ended);
                 return Poll::Ready(ended);
             }
@@ -240,7 +253,7 @@ impl<R: Request> Exchange<R> {
             }
             Route::Remote(connection, handle) => {
                 let limit = connection.max_message();
-                let started = connection.start(self.left_ms, cx.waker(), |out, seq| {
+                let started = connection.start(*handle, self.left_ms, cx.waker(), |out, seq| {
                     let flags = Flags::default();
                     self.write(request, choice, *handle, &binding.object, flags, seq, limit, out)
                 });
@@ -250,6 +263,7 @@ impl<R: Request> Exchange<R> {
                         self.state = State::Waiting { binding, seq };
                         None
                     }
+                    Err(StartError::Unwritable(_)) if carried::were_met() => self.start_with_items(binding, choice, cx),
                     Err(StartError::Unwritable(problem)) => {
                         let method = request.method().to_owned();
                         Some(Err(CallError::NotStarted(NotStarted::NotSent { method, problem })))
@@ -257,6 +271,47 @@ impl<R: Request> Exchange<R> {
                     Err(error) => self.again(&binding, refusal(&self.link, error)),
                 }
             }
+        }
+    }
+
+    /// The same for a call whose message has streams of items.
+    #[cold]
+    fn start_with_items(&mut self, binding: Arc<Binding>, choice: Choice, cx: &mut Context<'_>) -> Option<Ended<R>> {
+        let (request, Route::Remote(connection, handle)) = (self.request.as_ref()?, &binding.route) else {
+            return None;
+        };
+        let (method, serializer) = (request.method(), request.serializer(choice));
+        let fail = |why| Some(Err(CallError::NotStarted(why)));
+        if !connection.speaks(Features::INLETS) {
+            let problem = "it takes a stream of items, which the other end does not speak; call it by name with a list \
+                           of the items, or bring the other end up to date";
+            return fail(NotStarted::Unsupported { method: method.to_owned(), problem: problem.to_owned() });
+        }
+        let mut payload = Vec::new();
+        let (written, loans) =
+            carried::collect(|| panic::guard(|| request.write(choice, *handle, &binding.object, &mut payload)));
+        let written = written.unwrap_or_else(|report| Err(report.message));
+        if let Err(problem) = written {
+            return fail(NotStarted::NotSent { method: method.to_owned(), problem });
+        }
+        let to = Destination { handle: *handle, object: &binding.object, method, serializer };
+        let limit = connection.max_message();
+        let started = connection.start_with_items(&to, self.left_ms, cx.waker(), loans, |out, seq, streams| {
+            self.frame(serializer, Flags::ITEM_STREAM, seq, limit, out, |out| {
+                streams.encode(out);
+                out.extend_from_slice(&payload);
+                Ok(())
+            })
+        });
+        match started {
+            Ok((seq, uploads)) => {
+                self.link.sent(self.number);
+                self.uploads = Some(Box::new(uploads));
+                self.state = State::Waiting { binding, seq };
+                None
+            }
+            Err(StartError::Unwritable(problem)) => fail(NotStarted::NotSent { method: method.to_owned(), problem }),
+            Err(error) => self.again(&binding, refusal(&self.link, error)),
         }
     }
 
@@ -269,6 +324,9 @@ impl<R: Request> Exchange<R> {
         };
         if !elsewhere || self.attempts >= ATTEMPTS || self.request.is_none() {
             return Some(Err(CallError::NotStarted(why)));
+        }
+        if let Some(uploads) = self.uploads.take() {
+            uploads.recall();
         }
         slog::debug!(self.link.client.config().log, "call is sent again"; "uri" => %self.link.uri, "why" => %why,
             "correlation" => %self.correlation);
@@ -293,12 +351,25 @@ impl<R: Request> Exchange<R> {
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         let serializer = request.serializer(choice);
+        self.frame(serializer, flags, seq, limit, out, |out| request.write(choice, handle, object, out))
+    }
+
+    #[inline]
+    fn frame(
+        &self,
+        serializer: SerializerId,
+        flags: Flags,
+        seq: u16,
+        limit: u32,
+        out: &mut Vec<u8>,
+        payload: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
+    ) -> Result<(), String> {
         let mut frame = FrameWriter::begin(out, MessageType::Invoke, serializer, flags, seq, self.correlation);
         let default = self.link.client.config().timeout_ms;
         if self.left_ms != default {
             frame.annotate(out, AnnotationId::DEADLINE, &self.left_ms.to_be_bytes());
         }
-        match request.write(choice, handle, object, out) {
+        match payload(out) {
             Ok(()) => frame.finish(out, limit).map_err(|e| e.to_string()),
             Err(problem) => {
                 frame.abandon(out);
@@ -426,13 +497,18 @@ impl<R: Request> Exchange<R> {
             }
             Route::Remote(connection, handle) => {
                 let limit = connection.max_message();
-                let sent = connection.send(|out, seq| {
+                let sent = connection.send(*handle, |out, seq| {
                     self.write(request, choice, *handle, &binding.object, Flags::ONEWAY, seq, limit, out)
                 });
                 match sent {
                     Ok(()) => {
                         self.link.sent(self.number);
                         Ok(())
+                    }
+                    Err(StartError::Unwritable(_)) if carried::were_met() => {
+                        let problem = "a oneway carries no streams: nobody would say when its items are not wanted";
+                        let (method, problem) = (request.method().to_owned(), problem.to_owned());
+                        Err(NotStarted::Unsupported { method, problem })
                     }
                     Err(error) => {
                         self.link.forget(binding);
@@ -446,6 +522,8 @@ impl<R: Request> Exchange<R> {
 
 impl<R: Request> Drop for Exchange<R> {
     fn drop(&mut self) {
+        // The end of its streams goes to the other end before it hears that the call is given up.
+        drop(self.uploads.take());
         match std::mem::replace(&mut self.state, State::Done) {
             State::Waiting { binding, seq } => {
                 if let Route::Remote(connection, _) = &binding.route {

@@ -8,6 +8,7 @@ use crate::codec;
 use crate::codec::args::Args;
 use crate::object::context::CallScope;
 use crate::object::interface::{Interface, signature_of};
+use crate::object::items::{Incoming, carried};
 use crate::object::message::RemoteMessage;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
 use crate::object::reply::{LocalCaller, LocalReply, Reply};
@@ -32,6 +33,16 @@ pub enum Body {
     Arguments(Box<Args>),
     /// The message itself, held by the caller's reply.
     Local,
+    /// Any of these, with streams of items that the message has places for.
+    Streamed(Box<Streamed>),
+}
+
+/// The arguments of a call that carries streams.
+pub struct Streamed {
+    /// Everything else.
+    pub body: Body,
+    /// The streams, each at the place by which the arguments name it.
+    pub inlets: Vec<Box<dyn Incoming>>,
 }
 
 impl Invocation {
@@ -94,19 +105,9 @@ impl Invocation {
     /// The message. From here on the call has run. Arguments that do not fit are answered here, and the call never runs.
     #[inline]
     pub fn begin<M: RemoteMessage>(&mut self) -> Option<M> {
-        let reply = &mut self.reply;
-        let message = match &mut self.body {
-            Body::Encoded(bytes) => {
-                codec::decode::<M>(reply.serializer(), bytes, &reply.budget()).map_err(|e| e.to_string())
-            }
-            Body::Arguments(args) => {
-                std::mem::take(&mut **args).into_message::<M>(M::METHOD, &reply.budget()).map_err(|e| e.to_string())
-            }
-            Body::Local => reply.message::<M>().ok_or_else(|| format!("{} was called with another message", M::METHOD)),
-        };
-        match message {
+        match read::<M>(&mut self.body, &mut self.reply) {
             Ok(message) => {
-                reply.begin();
+                self.reply.begin();
                 Some(message)
             }
             Err(problem) => {
@@ -154,6 +155,31 @@ impl Invocation {
             nearest: nearest(&method, I::METHODS.iter().map(|m| m.name)),
             method,
         });
+    }
+}
+
+#[inline]
+fn read<M: RemoteMessage>(body: &mut Body, reply: &mut Reply) -> Result<M, String> {
+    match body {
+        Body::Encoded(bytes) => {
+            codec::decode::<M>(reply.serializer(), bytes, &reply.budget()).map_err(|e| e.to_string())
+        }
+        Body::Arguments(args) => {
+            std::mem::take(&mut **args).into_message::<M>(M::METHOD, &reply.budget()).map_err(|e| e.to_string())
+        }
+        Body::Local => reply.message::<M>().ok_or_else(|| format!("{} was called with another message", M::METHOD)),
+        Body::Streamed(streamed) => read_streamed(streamed, reply),
+    }
+}
+
+#[cold]
+fn read_streamed<M: RemoteMessage>(streamed: &mut Streamed, reply: &mut Reply) -> Result<M, String> {
+    let Streamed { body, inlets } = streamed;
+    let inlets = std::mem::take(inlets);
+    let (message, left) = carried::with_inlets(inlets, || read::<M>(body, reply));
+    match message {
+        Ok(_) if left > 0 => Err(format!("{left} of the streams that come with it have no place in its arguments")),
+        message => message,
     }
 }
 

@@ -1,12 +1,15 @@
 //! A reply that comes in pieces: a stream of items, produced as fast as its reader takes them and no faster.
 
+pub(crate) mod carried;
 mod channel;
 mod from_wire;
 mod of;
 pub mod producer;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
@@ -23,7 +26,8 @@ use crate::wire::SerializerId;
 pub use channel::ItemSender;
 pub use from_wire::Incoming;
 
-/// A reply of many items, one after the other: a long list, a file in pieces, what happens from now on.
+/// Many items, one after the other: a long list, a file in pieces, what happens from now on. A method replies with them, or takes them as an
+/// argument, or both.
 ///
 /// An object makes one from an iterator ([`of`](Items::of)), a stream ([`stream`](Items::stream)) or what somebody sends
 /// ([`channel`](Items::channel)), and returns it; its caller reads it with [`next`](Items::next), or as a `futures` stream.
@@ -70,9 +74,52 @@ pub use from_wire::Incoming;
 ///   ends waits for them as it does for calls, and then ends them with an error.
 /// * In one process items are handed over as they are, and the producer runs where they are read.
 ///
-/// It is the whole reply of a method, or the value of its `Result`; as a part of anything else it cannot be written.
+/// It is the whole reply of a method, the value of its `Result`, or an argument; as a part of anything else it cannot be written.
+///
+/// # To an object
+///
+/// A caller makes the items in the same ways, and gives them to a method that takes `Items<T>`:
+///
+/// ```
+/// # #[cfg(all(feature = "macros", feature = "daemon"))] {
+/// use pyroxene::{CallError, Daemon, Items};
+///
+/// struct Account;
+///
+/// #[pyroxene::remote]
+/// impl Account {
+///     pub async fn deposit_all(&mut self, mut amounts: Items<u64>) -> u64 {
+///         let mut sum = 0;
+///         while let Some(Ok(amount)) = amounts.next().await {
+///             sum += amount;
+///         }
+///         sum
+///     }
+/// }
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let daemon = Daemon::bind("127.0.0.1:0").await?;
+/// let account = AccountProxy::from(daemon.supervise("account", || Account).await?);
+/// assert_eq!(account.deposit_all(Items::of([3, 4])).await?, 7);
+/// # Ok(()) }
+/// # actix_rt::System::new().block_on(example()).unwrap();
+/// # }
+/// ```
+///
+/// What it promises is the same, with the ends exchanged. The items are first asked for when the object begins to read them, so a call that
+/// did not run has lost none, and may be sent again. An object that drops them stops their source. It may also keep them and answer: then they
+/// go on after the call. But when the caller gives the call up, or its time is over, or the connection is lost before the call is answered,
+/// their reader is told so with an error. A oneway carries no streams. Who calls by name gives a list instead.
 #[must_use = "a stream that is dropped is given up"]
-pub struct Items<T>(Option<Box<dyn Produce<T>>>);
+pub struct Items<T>(RefCell<Place<T>>);
+
+/// Where the source of items is.
+enum Place<T> {
+    Here(Box<dyn Produce<T>>),
+    /// It was lent to the call whose message this is part of.
+    Lent(Arc<carried::Lent<T>>),
+    Ended,
+}
 
 /// Where items come from.
 pub(crate) trait Produce<T>: Send {
@@ -137,7 +184,7 @@ impl<T: Send + 'static> Items<T> {
 
     /// Items without a type, as values of one.
     pub(crate) fn from_source(source: impl Produce<T> + 'static) -> Items<T> {
-        Items(Some(Box::new(source)))
+        Items::here(Box::new(source))
     }
 }
 
@@ -157,16 +204,25 @@ impl<T: DeserializeOwned + Send + 'static> Items<T> {
 }
 
 impl<T> Items<T> {
+    fn here(source: Box<dyn Produce<T>>) -> Items<T> {
+        Items(RefCell::new(Place::Here(source)))
+    }
+
     /// The next item, or how the stream ended. It ends once; after that there is nothing.
     pub(crate) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Failure>>> {
-        let Some(source) = &mut self.0 else { return Poll::Ready(None) };
+        let place = self.0.get_mut();
+        if let Place::Lent(lent) = place {
+            // Nobody took it, so it is still ours.
+            *place = lent.take().map_or(Place::Ended, Place::Here);
+        }
+        let Place::Here(source) = place else { return Poll::Ready(None) };
         let item = match panic::guard(|| source.poll_next(cx)) {
             Ok(polled) => std::task::ready!(polled),
             Err(report) => Some(Err(Failure::Failed(Box::new(outcome::panicked(report, "", ""))))),
         };
         if !matches!(item, Some(Ok(_))) {
             // What ends with a panic may panic again when it is dropped.
-            let source = self.0.take();
+            let source = std::mem::replace(place, Place::Ended);
             let _ = panic::guard(move || drop(source));
         }
         Poll::Ready(item)
@@ -211,23 +267,46 @@ fn raised<E: RemoteError>(error: &E) -> Failure {
     Failure::Failed(Box::new(outcome::raised(error, SerializerId::MESSAGE_PACK, "", "")))
 }
 
-/// It has the bounds of a reply, but is never written as a value: its items travel in frames of their own.
-impl<T> Serialize for Items<T> {
-    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        Err(serde::ser::Error::custom("a stream of items is a whole reply, `Items<T>` or `Result<Items<T>, E>`"))
+/// As an argument of a call it is written as its place among the call's streams; its items travel in frames of their own. Anywhere else it
+/// cannot be written.
+impl<T: Serialize + Send + 'static> Serialize for Items<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut place = self.0.borrow_mut();
+        let lent = match std::mem::replace(&mut *place, Place::Ended) {
+            Place::Here(source) => carried::Lent::new(source),
+            Place::Lent(lent) => lent,
+            Place::Ended => return Err(serde::ser::Error::custom("the items of this stream have been read already")),
+        };
+        let taken = !lent.is_there();
+        *place = Place::Lent(Arc::clone(&lent));
+        if taken {
+            return Err(serde::ser::Error::custom("the items of this stream have been sent already"));
+        }
+        match carried::lend(&lent) {
+            Some(at) => serializer.serialize_u32(at),
+            None => Err(serde::ser::Error::custom(
+                "a stream of items is a whole reply, `Items<T>` or `Result<Items<T>, E>`, or an argument of a call",
+            )),
+        }
     }
 }
 
-/// Only for its signature, which is that of a list; see [`Serialize`].
-impl<'de, T: Deserialize<'de> + Send + 'static> Deserialize<'de> for Items<T> {
+/// As an argument of a call with streams it is the one at the place that is read. Otherwise, and for its signature, it is a list: who calls by
+/// name gives one.
+impl<'de, T: DeserializeOwned + Send + 'static> Deserialize<'de> for Items<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Vec::<T>::deserialize(deserializer).map(Items::of)
+        if !carried::are_expected() {
+            return Vec::<T>::deserialize(deserializer).map(Items::of);
+        }
+        let place = u32::deserialize(deserializer)?;
+        let stream = carried::found(place);
+        stream.map(Items::incoming).ok_or_else(|| serde::de::Error::custom("there is no such stream with this call"))
     }
 }
 
 impl<T> fmt::Debug for Items<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Items").field("ended", &self.0.is_none()).finish_non_exhaustive()
+        f.debug_struct("Items").field("ended", &matches!(&*self.0.borrow(), Place::Ended)).finish_non_exhaustive()
     }
 }
 

@@ -10,10 +10,12 @@ use tokio::time::Instant;
 use crate::codec::budget::Budget;
 use crate::object::context::Caller;
 use crate::object::panic;
+use crate::peer::bulk::{Bulk, Order};
 use crate::peer::given_up::GivenUp;
 use crate::peer::in_flight::{Answer, Ending, InFlight};
 use crate::peer::items::{self, Inlet};
 use crate::peer::stream::Streams;
+use crate::wire::chunk::CHUNK_BYTES;
 use crate::wire::{CorrelationId, Features, Flags, FrameWriter, Limits, MessageType, PeerLimits, SerializerId};
 
 /// One connection. Cheap to clone; the connection ends when the last clone is dropped and its calls have been answered.
@@ -52,6 +54,8 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     /// Bytes for the peer; the task takes them all at once.
     pub(crate) out: Vec<u8>,
+    /// The same in large pieces, which the task takes one by one.
+    pub(crate) bulk: Bulk,
     /// Bytes taken from `out` since the connection began.
     pub(crate) taken: u64,
     /// Bytes given to the network since the connection began.
@@ -148,17 +152,24 @@ impl Connection {
         self.0.0.lock().draining.is_some()
     }
 
+    /// Whether the peer speaks this.
+    pub(crate) fn speaks(&self, features: Features) -> bool {
+        self.0.0.features.contains(features)
+    }
+
     /// The largest frame the peer takes, bytes.
     pub fn max_message(&self) -> u32 {
         self.0.0.peer_limits.max_message
     }
 
-    /// Starts a call that has so many milliseconds: `write` appends its frame. Returns the place to [`poll`](Connection::poll) for its end.
+    /// Starts a call to the object with this handle that has so many milliseconds: `write` appends its frame. Returns the place to
+    /// [`poll`](Connection::poll) for its end.
     ///
     /// # Errors
     /// Why it was not started.
     pub fn start(
         &self,
+        handle: u32,
         ms: u32,
         waker: &Waker,
         write: impl FnOnce(&mut Vec<u8>, u16) -> Result<(), String>,
@@ -167,23 +178,37 @@ impl Connection {
         let Some(seq) = state.in_flight.insert(waker.clone(), ms) else {
             return Err(StartError::Full { what: "the table of calls in flight on the connection" });
         };
+        let start = state.out.len();
         if let Err(problem) = append(&mut state.out, |out| write(out, seq)) {
             state.in_flight.remove(seq);
             return Err(StartError::Unwritable(problem));
         }
-        let end = state.taken + state.out.len() as u64;
+        let end = match self.0.0.set_apart(&mut state, start, Order::Object(handle), Some(seq)) {
+            Ok(None) => state.taken + state.out.len() as u64,
+            Ok(Some(end)) => end,
+            Err(full) => {
+                state.in_flight.remove(seq);
+                return Err(full);
+            }
+        };
         state.in_flight.written_until(seq, end);
         wake(state);
         Ok(seq)
     }
 
-    /// Sends a frame that nobody answers.
+    /// Sends a call to the object with this handle that nobody answers.
     ///
     /// # Errors
     /// Why it was not sent.
-    pub fn send(&self, write: impl FnOnce(&mut Vec<u8>, u16) -> Result<(), String>) -> Result<(), StartError> {
+    pub fn send(
+        &self,
+        handle: u32,
+        write: impl FnOnce(&mut Vec<u8>, u16) -> Result<(), String>,
+    ) -> Result<(), StartError> {
         let mut state = self.open()?;
+        let start = state.out.len();
         append(&mut state.out, |out| write(out, 0)).map_err(StartError::Unwritable)?;
+        self.0.0.set_apart(&mut state, start, Order::Object(handle), None)?;
         wake(state);
         Ok(())
     }
@@ -271,6 +296,7 @@ impl Shared {
         let in_flight = InFlight::new(limits.in_flight.min(peer_limits.in_flight));
         let state = State {
             out: Vec::new(),
+            bulk: Bulk::default(),
             taken: 0,
             written: 0,
             task: None,
@@ -310,6 +336,49 @@ impl Shared {
         }
     }
 
+    /// A frame was appended at `start`. If it is large, or may not overtake one that is, it leaves the outgoing buffer again; for a call
+    /// returns what stands for the end of its bytes until they are sent.
+    ///
+    /// # Errors
+    /// Too many large calls wait; what was appended is taken back.
+    #[inline]
+    pub(crate) fn set_apart(
+        &self,
+        state: &mut State,
+        start: usize,
+        order: Order,
+        seq: Option<u16>,
+    ) -> Result<Option<u64>, StartError> {
+        let large = state.out.len() - start > CHUNK_BYTES;
+        if !large && state.bulk.is_empty() {
+            return Ok(None);
+        }
+        self.set_apart_rarely(state, start, order, seq, large)
+    }
+
+    #[cold]
+    fn set_apart_rarely(
+        &self,
+        state: &mut State,
+        start: usize,
+        order: Order,
+        seq: Option<u16>,
+        large: bool,
+    ) -> Result<Option<u64>, StartError> {
+        let large = large && self.features.contains(Features::CHUNKS);
+        let State { out, bulk, .. } = state;
+        if !large && !bulk.holds_back(order) {
+            return Ok(None);
+        }
+        // One that is larger than all together may be goes alone.
+        let (waiting, len) = (bulk.calls(), out.len() - start);
+        if matches!(order, Order::Object(_)) && waiting > 0 && waiting + len > self.limits.in_flight_bytes as usize {
+            out.truncate(start);
+            return Err(StartError::Full { what: "the line of large calls that wait to be sent on the connection" });
+        }
+        Ok(Some(bulk.push(out, start, order, seq)))
+    }
+
     /// Takes no new calls from now on, and tells the peer so.
     pub(crate) fn go_away(&self, reason: &'static str) {
         let mut state = self.lock();
@@ -325,7 +394,7 @@ impl Shared {
         self.go_away("the daemon has ended");
         let mut state = self.lock();
         state.hang_up = true;
-        let writers = items::abort_all(&mut state);
+        let writers = items::abort_all(self, &mut state);
         wake(state);
         writers.into_iter().for_each(Waker::wake);
     }
@@ -337,7 +406,7 @@ impl Shared {
             || (state.leaving == Leaving::Said
                 && state.admitted == state.answered
                 && state.streams.is_written()
-                && state.out.is_empty()
+                && state.is_sent()
                 && state.written == state.taken)
     }
 
@@ -357,10 +426,19 @@ impl Shared {
             state.in_flight.lose_all(written, &mut wakers);
             state.streams.lose_all(&mut wakers);
             state.out = Vec::new();
+            state.bulk = Bulk::default();
         }
         wakers.extend(std::mem::take(&mut state.watching).into_values());
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl State {
+    /// Whether nothing waits for the task.
+    #[inline]
+    pub(crate) fn is_sent(&self) -> bool {
+        self.out.is_empty() && self.bulk.is_empty()
     }
 }
 

@@ -27,6 +27,9 @@ impl Default for Allowance {
 }
 
 impl Allowance {
+    /// What the stream of a call begins with: nothing, until its reader wants it.
+    pub(crate) const NONE: Allowance = Allowance { bytes: 0, items: 0 };
+
     /// Whether a frame with so many items may be sent. An item that is larger than what is left goes alone, once half of the window is free:
     /// the reader gives half of it back at a time, so it always comes to that.
     pub(crate) fn admits(&self, bytes: usize, items: u32) -> bool {

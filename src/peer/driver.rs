@@ -4,23 +4,26 @@
 //! are for get their turn before the next write. That is what makes many small calls cheap.
 
 mod calls;
+mod chunks;
 mod frames;
+mod inlets;
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep};
 
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalDaemon;
-use crate::peer::connection::{Leaving, Shared};
+use crate::peer::assembly::Assemblies;
+use crate::peer::connection::{Leaving, Shared, State};
 use crate::peer::export::Exports;
 use crate::peer::lane::Lane;
 use crate::peer::room::Room;
@@ -31,6 +34,8 @@ use crate::wire::{CorrelationId, Features, Flags, FrameWriter, GoAway, MessageTy
 const KEEP_BUFFER: usize = 256 * 1024;
 /// Bytes that are read until others on this thread get their turn: a peer that never pauses must not keep them waiting.
 const TURN: usize = 64 * 1024;
+/// Pieces of large messages that are written until the peer is read again: as much as a socket's buffer usually takes.
+const PIECES: u32 = 4;
 /// How long a peer that was hung up on may take to read to the end and hang up itself.
 const PART: Duration = Duration::from_secs(1);
 
@@ -54,6 +59,10 @@ pub(crate) struct Driver {
     /// On its way out, of which `sent` bytes are gone.
     output: Vec<u8>,
     sent: usize,
+    /// A piece of a large message, which follows.
+    piece: Bytes,
+    /// Large messages of which some chunks have come.
+    assemblies: Assemblies,
     /// Calls of the peer that were taken in, and their bytes.
     admitted: u64,
     admitted_bytes: u64,
@@ -93,6 +102,8 @@ impl Driver {
             leaving: false,
             output: Vec::new(),
             sent: 0,
+            piece: Bytes::new(),
+            assemblies: Assemblies::default(),
             admitted: 0,
             admitted_bytes: 0,
             cancelled: 0,
@@ -164,7 +175,7 @@ impl Driver {
             turn = turn.saturating_sub(read);
             // Whoever was read for runs first; then their frames leave together.
             let mut state = self.shared.lock();
-            if state.out.is_empty() && self.output.len() == self.sent {
+            if state.is_sent() && self.is_written() {
                 state.task = Some(cx.waker().clone());
                 drop(state);
                 if self.read_ready(cx) {
@@ -177,8 +188,9 @@ impl Driver {
 
     /// Writes what waits; says whether the peer may be read. Afterwards the task is woken when there is more.
     fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut pieces = 0;
         loop {
-            if self.sent == self.output.len() {
+            if self.is_written() {
                 self.output.clear();
                 self.sent = 0;
                 if self.output.capacity() > KEEP_BUFFER {
@@ -191,7 +203,7 @@ impl Driver {
                     self.go_away(reason);
                     continue;
                 }
-                if state.out.is_empty() {
+                if state.is_sent() {
                     if state.released && state.in_flight.is_idle() {
                         return Err(io::Error::other("nobody uses it any more"));
                     }
@@ -204,12 +216,28 @@ impl Driver {
                     return Ok(true);
                 }
                 std::mem::swap(&mut self.output, &mut state.out);
-                state.taken += self.output.len() as u64;
+                if !state.bulk.is_empty() {
+                    if pieces == PIECES {
+                        // What was read for must not wait for all of it.
+                        std::mem::swap(&mut self.output, &mut state.out);
+                        cx.waker().wake_by_ref();
+                        return Ok(true);
+                    }
+                    pieces += 1;
+                    let State { bulk, in_flight, taken, .. } = &mut *state;
+                    self.piece = bulk.next(&mut self.output, *taken, in_flight);
+                }
+                state.taken += (self.output.len() + self.piece.len()) as u64;
+                if self.output.is_empty() {
+                    continue;
+                }
             }
-            match Pin::new(&mut self.stream).poll_write(cx, &self.output[self.sent..]) {
+            match self.poll_write(cx) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => {
-                    self.sent += n;
+                    let small = n.min(self.output.len() - self.sent);
+                    self.sent += small;
+                    self.piece.advance(n - small);
                     self.stalled_since = None;
                     self.shared.lock().written += n as u64;
                 }
@@ -221,11 +249,30 @@ impl Driver {
                     state.task = Some(cx.waker().clone());
                     // Who does not read its replies is not read either; nor is one that has been answered for the last time, or it could
                     // keep the end away by calling on.
+                    let limits = &self.shared.limits;
                     let waiting = self.output.len() - self.sent + state.out.len();
-                    return Ok(waiting <= self.shared.limits.out_buffer as usize && !state.hang_up);
+                    let full =
+                        waiting > limits.out_buffer as usize || state.bulk.answers() > limits.in_flight_bytes as usize;
+                    return Ok(!full && !state.hang_up);
                 }
             }
         }
+    }
+
+    /// Whether all that was taken is gone.
+    #[inline]
+    fn is_written(&self) -> bool {
+        self.sent == self.output.len() && self.piece.is_empty()
+    }
+
+    #[inline]
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let small = &self.output[self.sent..];
+        let stream = Pin::new(&mut self.stream);
+        if self.piece.is_empty() {
+            return stream.poll_write(cx, small);
+        }
+        stream.poll_write_vectored(cx, &[IoSlice::new(small), IoSlice::new(&self.piece)])
     }
 
     /// Says what was taken so far; whatever comes from here on is refused.
@@ -269,7 +316,9 @@ impl Driver {
     /// Sees to it that the task is woken in time for what must not wait for ever; ends the connection if something has.
     fn sleep(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let limits = &self.shared.limits;
-        let frame_end = self.partial_since.map(|since| since + Duration::from_millis(limits.frame_ms.into()));
+        let frame_time = Duration::from_millis(limits.frame_ms.into());
+        let frame_end = self.partial_since.map(|since| since + frame_time);
+        let frame_end = [frame_end, self.assemblies.due(frame_time)].into_iter().flatten().min();
         let write_end = self.stalled_since.map(|since| since + Duration::from_millis(limits.write_ms.into()));
         loop {
             let next = [self.shared.lock().in_flight.next_expiry(), frame_end, write_end].into_iter().flatten().min();

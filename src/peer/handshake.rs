@@ -31,6 +31,9 @@ const FOREIGN: PeerLimits = PeerLimits { max_message: 64 * 1024 * 1024, in_fligh
 /// The time of its calls, which carry none, milliseconds.
 const FOREIGN_TIMEOUT_MS: u32 = 30_000;
 
+/// In place of the handle of an object that is yet to be opened.
+const NO_OBJECT: u32 = u32::MAX;
+
 /// A connection that a client opened.
 pub struct Opened {
     /// Calls go out over it.
@@ -95,7 +98,7 @@ pub async fn bind(connection: &Connection, target: &Target, timeout_ms: u32) -> 
         let seq = match place {
             Some(seq) => seq,
             None => {
-                let started = connection.start(timeout_ms, cx.waker(), |out, seq| {
+                let started = connection.start(NO_OBJECT, timeout_ms, cx.waker(), |out, seq| {
                     let frame = begin(out, MessageType::Bind, SerializerId::POSTCARD, seq);
                     match (Bind { target: target.clone() }).encode(out) {
                         Ok(()) => frame.finish(out, connection.max_message()).map_err(|e| e.to_string()),

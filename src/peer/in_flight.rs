@@ -42,6 +42,9 @@ enum Phase {
     Free,
     Waiting,
     Replied,
+    /// Its time is over, which its caller has not seen yet; its reply may still come.
+    Late,
+    /// The same when no reply will come.
     OutOfTime,
     Lost {
         written: bool,
@@ -58,6 +61,9 @@ impl Slot {
         self.waker.take()
     }
 }
+
+/// A call that ends behind this has not been given to the network: it waits for its turn among those that are sent in chunks.
+pub(crate) const UNSENT: u64 = 1 << 63;
 
 /// What of a reply its caller needs.
 #[derive(Clone, Debug)]
@@ -183,7 +189,7 @@ impl InFlight {
         let Some(slot) = self.slots.get_mut(usize::from(seq)) else { return Err(Stray) };
         match slot.phase {
             // Who has not seen yet that its time is over need not.
-            Phase::Waiting | Phase::OutOfTime => {
+            Phase::Waiting | Phase::Late => {
                 slot.answer = Some(frame.into());
                 Ok(slot.finish(Phase::Replied))
             }
@@ -192,7 +198,7 @@ impl InFlight {
                 self.free.push(seq);
                 Ok(None)
             }
-            Phase::Free | Phase::Replied | Phase::Lost { .. } => Err(Stray),
+            Phase::Free | Phase::Replied | Phase::OutOfTime | Phase::Lost { .. } => Err(Stray),
         }
     }
 
@@ -210,10 +216,11 @@ impl InFlight {
                 return None;
             }
             Phase::Free | Phase::Abandoned => return None,
-            Phase::OutOfTime => {
+            Phase::Late => {
                 slot.phase = Phase::Abandoned;
                 return Some((Ending::OutOfTime, slot.deadline));
             }
+            Phase::OutOfTime => Ending::OutOfTime,
             Phase::Lost { written } => Ending::Lost { written },
             Phase::Replied => Ending::Reply(slot.answer.take()?),
         };
@@ -222,19 +229,45 @@ impl InFlight {
         Some((ending, slot.deadline))
     }
 
-    /// The caller waits no more. Says whether the other end should hear of it: that somebody's time is over it knows by itself.
+    /// The caller waits no more. Says whether the other end should hear of it: that somebody's time is over it knows by itself, and a call
+    /// that was not sent it does not know.
     pub fn abandon(&mut self, seq: u16) -> bool {
         let Some(slot) = self.slots.get_mut(usize::from(seq)) else { return false };
         match slot.phase {
             Phase::Waiting => {
                 slot.finish(Phase::Abandoned);
-                return true;
+                return slot.end < UNSENT;
             }
-            Phase::OutOfTime => slot.phase = Phase::Abandoned,
-            Phase::Replied | Phase::Lost { .. } => self.remove(seq),
+            Phase::Late => slot.phase = Phase::Abandoned,
+            Phase::Replied | Phase::OutOfTime | Phase::Lost { .. } => self.remove(seq),
             Phase::Free | Phase::Abandoned => {}
         }
         false
+    }
+
+    /// Whether the reply to the call is still waited for, which is not sent yet and ends at `end`. When not, it need not be sent; and if it
+    /// was given up, its place is free now: no reply will come.
+    pub(crate) fn is_wanted(&mut self, seq: u16, end: u64) -> bool {
+        let Some(slot) = self.slots.get_mut(usize::from(seq)).filter(|slot| slot.end == end) else { return false };
+        match slot.phase {
+            Phase::Waiting => return true,
+            Phase::Abandoned => self.remove(seq),
+            Phase::Late => slot.phase = Phase::OutOfTime,
+            _ => {}
+        }
+        false
+    }
+
+    /// Whether the call waits for its turn to be sent.
+    pub(crate) fn is_unsent(&self, seq: u16) -> bool {
+        let slot = self.slots.get(usize::from(seq));
+        slot.is_some_and(|slot| matches!(slot.phase, Phase::Waiting | Phase::Late) && slot.end >= UNSENT)
+    }
+
+    /// Whether a reply may come to `seq`.
+    pub(crate) fn expects(&self, seq: u16) -> bool {
+        let slot = self.slots.get(usize::from(seq));
+        slot.is_some_and(|slot| matches!(slot.phase, Phase::Waiting | Phase::Late | Phase::Abandoned))
     }
 
     /// The reply of a call whose caller has not seen yet that it opens a stream.
@@ -258,7 +291,7 @@ impl InFlight {
         for slot in &mut self.slots {
             let (Phase::Waiting, Some(deadline)) = (slot.phase, slot.deadline) else { continue };
             if deadline <= now {
-                wakers.extend(slot.finish(Phase::OutOfTime));
+                wakers.extend(slot.finish(Phase::Late));
             } else if earliest.is_none_or(|earliest| deadline < earliest) {
                 earliest = Some(deadline);
             }
@@ -276,6 +309,7 @@ impl InFlight {
                     let ending = Phase::Lost { written: slot.end <= written };
                     lost.extend(slot.finish(ending).map(|waker| (slot.end, waker)));
                 }
+                Phase::Late => slot.phase = Phase::OutOfTime,
                 Phase::Abandoned => slot.phase = Phase::Free,
                 _ => {}
             }
@@ -324,6 +358,30 @@ mod tests {
         assert!(table.complete(reply(first)).unwrap().is_none());
         let second = table.insert(Waker::noop().clone(), SOON).unwrap();
         assert!(table.poll(second, Waker::noop()).is_none());
+    }
+
+    #[test]
+    fn a_call_that_was_not_sent_leaves_nothing_behind() {
+        let mut table = InFlight::new(1);
+        let now = Instant::now();
+        for give_up in [
+            |table: &mut InFlight, seq| assert!(!table.abandon(seq), "the other end does not know it"),
+            |table: &mut InFlight, seq| {
+                table.expire(Instant::now() + Duration::from_secs(60), &mut Vec::new());
+                assert!(matches!(table.poll(seq, Waker::noop()), Some((Ending::OutOfTime, _))));
+            },
+        ] {
+            let seq = table.insert(Waker::noop().clone(), SOON).unwrap();
+            table.begin(|| now);
+            table.written_until(seq, UNSENT + 7);
+            assert!(table.is_wanted(seq, UNSENT + 7));
+            assert!(!table.is_wanted(seq, UNSENT + 8), "another call had this place");
+            give_up(&mut table, seq);
+            assert!(!table.is_wanted(seq, UNSENT + 8));
+            assert_eq!(table.insert(Waker::noop().clone(), SOON), None, "its bytes may be under way");
+            assert!(!table.is_wanted(seq, UNSENT + 7));
+        }
+        assert!(table.insert(Waker::noop().clone(), SOON).is_some());
     }
 
     #[test]

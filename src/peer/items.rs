@@ -1,5 +1,6 @@
 //! The two ends of a stream on a connection.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -8,10 +9,12 @@ use crate::codec::fault::Fault;
 use crate::object::items::Incoming;
 use crate::object::items::producer::ItemSink;
 use crate::object::outcome::{Failure, Unknown};
+use crate::peer::bulk::Order;
 use crate::peer::connection::{Connection, Shared, State, wake};
-use crate::peer::credit::Used;
+use crate::peer::credit::{Allowance, Used};
 use crate::peer::in_flight::Answer;
 use crate::peer::stream::{End, Streams};
+use crate::wire::stream::{WINDOW_BYTES, WINDOW_ITEMS};
 use crate::wire::{CorrelationId, Credit, Flags, FrameWriter, ItemBatch, MessageType, SerializerId};
 
 /// The end that writes.
@@ -19,14 +22,17 @@ pub(crate) struct Outlet {
     shared: Arc<Shared>,
     stream: u64,
     object: Arc<str>,
-    method: &'static str,
+    method: Cow<'static, str>,
 }
 
 /// The end that reads.
 pub(crate) struct Inlet {
-    /// Kept open for the stream.
-    connection: Connection,
+    shared: Arc<Shared>,
+    /// Kept open for the stream, by the end that opened it.
+    _connection: Option<Connection>,
     stream: u64,
+    /// Nothing has been asked for yet.
+    fresh: bool,
     serializer: SerializerId,
     used: Used,
     /// Its end has been read.
@@ -52,7 +58,21 @@ impl Outlet {
             return Err(full(shared));
         }
         let stream = state.streams.open(serializer, object);
-        Ok(Outlet { shared: Arc::clone(shared), stream, object: Arc::clone(object), method })
+        Ok(Outlet { shared: Arc::clone(shared), stream, object: Arc::clone(object), method: Cow::Borrowed(method) })
+    }
+
+    /// The writing end of a stream that a call to this object carries.
+    pub(crate) fn carried(shared: &Arc<Shared>, stream: u64, object: &Arc<str>, method: &str) -> Outlet {
+        let method = Cow::Owned(method.to_owned());
+        Outlet { shared: Arc::clone(shared), stream, object: Arc::clone(object), method }
+    }
+
+    /// Ready once the reader asks for items; `false` when there is none any more.
+    pub(crate) fn poll_begun(&self, cx: &mut Context<'_>) -> Poll<bool> {
+        match self.shared.lock().streams.is_begun(self.stream, cx.waker()) {
+            Some(false) => Poll::Pending,
+            begun => Poll::Ready(begun.is_some()),
+        }
     }
 }
 
@@ -74,10 +94,7 @@ impl ItemSink for Outlet {
             Some(true) => {}
         }
         let serializer = state.streams.outgoing.get(&self.stream).map_or(SerializerId::POSTCARD, |out| out.serializer);
-        write(&mut state, MessageType::Item, serializer, Flags::default(), |out| {
-            ItemBatch::begin(self.stream, out);
-            out.extend_from_slice(batch);
-        });
+        item(&self.shared, &mut state, self.stream, serializer, Flags::default(), |out| out.extend_from_slice(batch));
         wake(state);
         Poll::Ready(true)
     }
@@ -88,7 +105,7 @@ impl ItemSink for Outlet {
 
     fn end(&self, failure: Option<Failure>) {
         let mut state = self.shared.lock();
-        end(&mut state, self.stream, self.method, failure);
+        end(&self.shared, &mut state, self.stream, &self.method, failure);
         wake(state);
     }
 
@@ -101,17 +118,22 @@ impl ItemSink for Outlet {
     }
 
     fn method(&self) -> &str {
-        self.method
+        &self.method
     }
 }
 
 /// Ends a stream that this end writes, if it has not ended; whoever writes it is to be woken.
-fn end(state: &mut State, stream: u64, method: &str, failure: Option<Failure>) -> Option<Waker> {
+pub(super) fn end(
+    shared: &Shared,
+    state: &mut State,
+    stream: u64,
+    method: &str,
+    failure: Option<Failure>,
+) -> Option<Waker> {
     let outgoing = state.streams.outgoing.remove(&stream)?;
     let serializer = outgoing.serializer;
     let flags = if failure.is_some() { Flags::EXCEPTION } else { Flags::default() };
-    write(state, MessageType::Item, serializer, flags, |out| {
-        ItemBatch::begin(stream, out);
+    item(shared, state, stream, serializer, flags, |out| {
         if let Some(failure) = failure {
             // A fault can always be written: its parts are cut to size.
             let _ = failure.to_fault(serializer, &outgoing.object, method).encode(serializer, out);
@@ -121,11 +143,11 @@ fn end(state: &mut State, stream: u64, method: &str, failure: Option<Failure>) -
 }
 
 /// Ends every stream that this end writes: its object is no more.
-pub(crate) fn abort_all(state: &mut State) -> Vec<Waker> {
+pub(crate) fn abort_all(shared: &Shared, state: &mut State) -> Vec<Waker> {
     let streams: Vec<(u64, Arc<str>)> =
         state.streams.outgoing.iter().map(|(stream, outgoing)| (*stream, Arc::clone(&outgoing.object))).collect();
     let aborted = |object: &Arc<str>| Some(Failure::Unknown(Unknown::Aborted { object: object.to_string() }));
-    streams.iter().filter_map(|(stream, object)| end(state, *stream, "", aborted(object))).collect()
+    streams.iter().filter_map(|(stream, object)| end(shared, state, *stream, "", aborted(object))).collect()
 }
 
 /// The reader of a stream of the peer is gone.
@@ -141,6 +163,24 @@ pub(crate) fn give_up_reply(state: &mut State, answer: &Answer) {
     if let Some(stream) = Streams::opened_by(answer.serializer, &answer.payload) {
         give_up(state, stream);
     }
+}
+
+/// A frame of a stream that this end writes. It stays behind those before it.
+fn item(
+    shared: &Shared,
+    state: &mut State,
+    stream: u64,
+    serializer: SerializerId,
+    flags: Flags,
+    payload: impl FnOnce(&mut Vec<u8>),
+) {
+    let start = state.out.len();
+    write(state, MessageType::Item, serializer, flags, |out| {
+        ItemBatch::begin(stream, out);
+        payload(out);
+    });
+    // Only calls are ever refused: the credit of a stream bounds it.
+    let _ = shared.set_apart(state, start, Order::Stream(stream), None);
 }
 
 fn credit(state: &mut State, credit: Credit) {
@@ -165,13 +205,21 @@ impl Inlet {
     /// The reader of the stream that a reply has opened.
     pub(crate) fn new(connection: &Connection, answer: &Answer) -> Option<Inlet> {
         let stream = Streams::opened_by(answer.serializer, &answer.payload)?;
-        let connection = connection.clone();
-        Some(Inlet { connection, stream, serializer: answer.serializer, used: Used::default(), ended: false })
+        let shared = Arc::clone(connection.shared());
+        let connection = Some(connection.clone());
+        let (used, serializer) = (Used::default(), answer.serializer);
+        Some(Inlet { shared, _connection: connection, stream, fresh: false, serializer, used, ended: false })
+    }
+
+    /// The reader of a stream that a call of the peer carries.
+    pub(crate) fn carried(shared: &Arc<Shared>, stream: u64, serializer: SerializerId) -> Inlet {
+        let (shared, used) = (Arc::clone(shared), Used::default());
+        Inlet { shared, _connection: None, stream, fresh: true, serializer, used, ended: false }
     }
 
     fn failure(&self, end: &End, problem: Option<String>) -> Option<Failure> {
         let lost = |problem: String| {
-            let peer = self.connection.peer().to_owned();
+            let peer = self.shared.caller.address.clone();
             Failure::Unknown(Unknown::Disconnected { peer, problem })
         };
         match end {
@@ -192,9 +240,15 @@ impl Inlet {
 
 impl Incoming for Inlet {
     fn poll_batch(&mut self, cx: &mut Context<'_>, batch: &mut Vec<u8>) -> Poll<Option<Result<(), Failure>>> {
-        let shared = self.connection.shared();
-        let mut state = shared.lock();
+        let mut state = self.shared.lock();
         let Some(incoming) = state.streams.incoming.get_mut(&self.stream) else { return Poll::Ready(None) };
+        if std::mem::take(&mut self.fresh) && incoming.end.is_none() {
+            incoming.allowance = Allowance::default();
+            incoming.reader = Some(cx.waker().clone());
+            credit(&mut state, Credit { stream: self.stream, bytes: WINDOW_BYTES, items: WINDOW_ITEMS });
+            wake(state);
+            return Poll::Pending;
+        }
         if !incoming.items.is_empty() {
             std::mem::swap(&mut incoming.items, batch);
             return Poll::Ready(Some(Ok(())));
@@ -213,7 +267,7 @@ impl Incoming for Inlet {
 
     fn taken(&mut self, bytes: usize) {
         let Some((bytes, items)) = self.used.take(bytes) else { return };
-        let mut state = self.connection.shared().lock();
+        let mut state = self.shared.lock();
         let Some(incoming) = state.streams.incoming.get_mut(&self.stream) else { return };
         // The same count as at the other end; this end never gives more than it got.
         let counted = incoming.allowance.grant(bytes, items);
@@ -231,7 +285,7 @@ impl Incoming for Inlet {
 impl Drop for Inlet {
     fn drop(&mut self) {
         if !self.ended {
-            let mut state = self.connection.shared().lock();
+            let mut state = self.shared.lock();
             give_up(&mut state, self.stream);
             wake(state);
         }

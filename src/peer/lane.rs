@@ -9,6 +9,7 @@ use crate::object::context::Caller;
 use crate::object::interface::Method;
 use crate::object::items::producer::ItemSink;
 use crate::object::reply::ReplySink;
+use crate::peer::bulk::Order;
 use crate::peer::connection::{Shared, wake};
 use crate::peer::items::Outlet;
 use crate::wire::SerializerId;
@@ -40,7 +41,10 @@ impl ReplySink for Lane {
         state.answered += 1;
         state.answered_bytes += u64::from(size);
         if state.closed.is_none() {
+            let start = state.out.len();
             write(&mut state.out, self.shared.peer_limits.max_message);
+            // Only calls are ever refused.
+            let _ = self.shared.set_apart(&mut state, start, Order::Free, None);
         }
         wake(state);
     }

@@ -4,6 +4,8 @@
 //! - May use: `transport`, `object`, `codec`, `wire`, `uri`.
 //! - Must never know: who stands above it, actix.
 
+mod assembly;
+mod bulk;
 pub mod connection;
 mod credit;
 pub mod driver;
@@ -15,3 +17,4 @@ mod items;
 pub mod lane;
 mod room;
 mod stream;
+pub(crate) mod uploads;

@@ -7,7 +7,7 @@ use std::task::Waker;
 use bytes::Bytes;
 
 use crate::peer::credit::Allowance;
-use crate::wire::{Credit, Flags, Frame, ItemBatch, SerializerId};
+use crate::wire::{Carried, Credit, Flags, Frame, ItemBatch, SerializerId};
 
 /// What [`State`](crate::peer::connection::State) knows of streams: a plain table, no IO.
 #[derive(Debug, Default)]
@@ -26,6 +26,8 @@ pub(crate) struct Streams {
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     allowance: Allowance,
+    /// Its reader has asked for items.
+    begun: bool,
     writer: Option<Waker>,
     pub(super) serializer: SerializerId,
     /// Whose it is.
@@ -65,11 +67,28 @@ pub(crate) enum Breach {
 impl Streams {
     /// Opens a stream to the peer; its number.
     pub(super) fn open(&mut self, serializer: SerializerId, object: &Arc<str>) -> u64 {
+        self.open_with(Allowance::default(), true, serializer, object)
+    }
+
+    /// Opens a stream that a call carries; its number.
+    pub(super) fn open_carried(&mut self, serializer: SerializerId, object: &Arc<str>) -> u64 {
+        self.open_with(Allowance::NONE, false, serializer, object)
+    }
+
+    fn open_with(&mut self, allowance: Allowance, begun: bool, serializer: SerializerId, object: &Arc<str>) -> u64 {
         self.opened += 1;
         let object = Arc::clone(object);
-        let outgoing = Outgoing { allowance: Allowance::default(), writer: None, serializer, object };
-        self.outgoing.insert(self.opened, outgoing);
+        self.outgoing.insert(self.opened, Outgoing { allowance, begun, writer: None, serializer, object });
         self.opened
+    }
+
+    /// Whether the reader has asked for items; `None` when nobody reads the stream any more. When not, `waker` is woken once it does.
+    pub(super) fn is_begun(&mut self, stream: u64, waker: &Waker) -> Option<bool> {
+        let outgoing = self.outgoing.get_mut(&stream)?;
+        if !outgoing.begun {
+            outgoing.wait(waker);
+        }
+        Some(outgoing.begun)
     }
 
     /// Whether so many items may be sent; `None` when nobody reads the stream any more. When not, `waker` is woken once they may.
@@ -105,7 +124,21 @@ impl Streams {
         if !outgoing.allowance.grant(credit.bytes, credit.items) {
             return Err(Breach::Broken("it gave a stream more credit than can be counted"));
         }
+        outgoing.begun = true;
         Ok(outgoing.writer.take())
+    }
+
+    /// A call has come that carries these streams. Whether it is taken or not, what comes of them is not astray.
+    pub(crate) fn announced(&mut self, streams: Carried) {
+        self.latest = self.latest.max(streams.first + u64::from(streams.count) - 1);
+    }
+
+    /// The call is taken; its streams are to be read.
+    pub(super) fn taken(&mut self, streams: Carried) {
+        for stream in streams.numbers() {
+            let incoming = Incoming { allowance: Allowance::NONE, items: Vec::new(), reader: None, end: None };
+            self.incoming.insert(stream, incoming);
+        }
     }
 
     /// The number of the stream that a reply opens.
@@ -151,6 +184,19 @@ impl Streams {
             incoming.items.extend_from_slice(batch.bytes);
         }
         Ok(incoming.reader.take())
+    }
+
+    /// Whether the items are wanted that begin with `payload`, and are `bytes` long.
+    ///
+    /// # Errors
+    /// There is no credit for them.
+    pub(crate) fn expects(&self, payload: &[u8], bytes: u32, end: bool) -> Result<bool, &'static str> {
+        let (stream, rest) = ItemBatch::stream(payload).map_err(|_| "it sent an ITEM that is none")?;
+        let Some(incoming) = self.incoming.get(&stream) else { return Ok(false) };
+        // Looked at once more when they are there, and can be counted.
+        let bytes = (bytes as usize).saturating_sub(payload.len() - rest.len());
+        let admitted = end || incoming.allowance.admits(bytes, 1);
+        if admitted { Ok(true) } else { Err("it sent more items of a stream than it was given credit for") }
     }
 
     /// The connection is lost, and all streams with it.

@@ -36,6 +36,20 @@ impl Frame {
         };
         Frames::new(buf.split_to(whole), None).next().transpose()
     }
+
+    /// The frame that has come in chunks, of which `bytes` is all.
+    ///
+    /// # Errors
+    /// It is not one, or more than one.
+    pub fn from_chunks(bytes: Vec<u8>, max_message: u32) -> Result<Frame, FrameError> {
+        // What was shared once is split without another copy.
+        let mut bytes = BytesMut::from(Bytes::from(bytes));
+        let claimed = bytes.len().saturating_sub(HEADER_LEN) as u64;
+        match Frame::decode(&mut bytes, max_message)? {
+            Some(frame) if bytes.is_empty() => Ok(frame),
+            _ => Err(FrameError::TooLarge { claimed, limit: max_message }),
+        }
+    }
 }
 
 /// The whole frames among what was received, and then what is wrong with the bytes behind them, if they are no frame that is allowed.

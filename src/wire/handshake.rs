@@ -24,9 +24,20 @@ impl Features {
     /// ITEM and CREDIT.
     pub const STREAMS: Features = Features(8);
 
+    /// CHUNK.
+    pub const CHUNKS: Features = Features(128);
+    /// Streams of items that a call carries.
+    pub const INLETS: Features = Features(256);
+
     /// What this version speaks.
-    pub const OURS: Features =
-        Features(Features::BIND.0 | Features::GO_AWAY.0 | Features::CANCEL.0 | Features::STREAMS.0);
+    pub const OURS: Features = Features(
+        Features::BIND.0
+            | Features::GO_AWAY.0
+            | Features::CANCEL.0
+            | Features::STREAMS.0
+            | Features::CHUNKS.0
+            | Features::INLETS.0,
+    );
 
     /// Whether all of `other` is spoken.
     pub const fn contains(self, other: Features) -> bool {

@@ -71,6 +71,8 @@ pub enum MessageType {
     Credit = 20,
     /// Finish what is in flight, send nothing new.
     GoAway = 21,
+    /// A piece of a large message.
+    Chunk = 30,
 }
 
 impl TryFrom<u8> for MessageType {
@@ -90,6 +92,7 @@ impl TryFrom<u8> for MessageType {
             19 => MessageType::Item,
             20 => MessageType::Credit,
             21 => MessageType::GoAway,
+            30 => MessageType::Chunk,
             found => return Err(FrameError::UnknownType { found }),
         })
     }
@@ -108,7 +111,7 @@ impl Flags {
     pub const ONEWAY: Flags = Flags(0x04);
     /// The payload is a list of calls, or of results.
     pub const BATCH: Flags = Flags(0x08);
-    /// The result is a stream of items.
+    /// The result is a stream of items, or the call carries some.
     pub const ITEM_STREAM: Flags = Flags(0x10);
     /// The payload is passed on undecoded.
     pub const KEEP_SERIALIZED: Flags = Flags(0x20);

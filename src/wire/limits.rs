@@ -13,7 +13,8 @@ pub struct Limits {
     pub max_elements: u32,
     /// Calls that wait for a reply on one connection, each way.
     pub in_flight: u16,
-    /// Bytes of the calls that a peer has in flight on one connection.
+    /// Bytes of the calls that a peer has in flight on one connection; and of the large messages that wait there to be sent to it, calls
+    /// and replies each.
     pub in_flight_bytes: u32,
     /// Streams open on one connection, each way. Each may hold a window of items at both ends, so together they hold as much as calls do.
     pub streams: u16,

@@ -6,6 +6,7 @@
 #![doc = include_str!("README.md")]
 
 pub mod annotation;
+pub mod chunk;
 pub mod discovery;
 pub mod error;
 pub mod frame;
@@ -23,4 +24,4 @@ pub use handshake::{Bind, BindingTable, BoundMethod, Features, GoAway, Hello, Pe
 pub use header::{CorrelationId, Flags, HEADER_LEN, Header, MessageType, SerializerId, VERSION};
 pub use limits::Limits;
 pub use payload::Payload;
-pub use stream::{Credit, ItemBatch};
+pub use stream::{Carried, Credit, ItemBatch};

@@ -64,6 +64,44 @@ pub fn next_item<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(item)
 }
 
+/// Streams that one call carries at most.
+pub const MOST_STREAMS: u32 = 16;
+
+/// What an INVOKE that carries streams begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// The number of the first; the others follow it.
+    pub first: u64,
+    /// How many.
+    pub count: u32,
+}
+
+impl Carried {
+    /// Appends it; the call itself follows.
+    pub fn encode(self, out: &mut Vec<u8>) {
+        write_varint(self.first, out);
+        write_varint(self.count.into(), out);
+    }
+
+    /// Reads it; the rest is the call itself.
+    ///
+    /// # Errors
+    /// There are none, or too many.
+    pub fn decode(payload: &[u8]) -> Result<(Carried, &[u8]), PayloadError> {
+        let read = postcard::take_from_bytes::<(u64, u32)>(payload);
+        let ((first, count), rest) = read.map_err(|error| unreadable("INVOKE", &error.to_string()))?;
+        if first == 0 || count == 0 || count > MOST_STREAMS || first.checked_add(count.into()).is_none() {
+            return Err(unreadable("INVOKE", "one call does not carry such streams"));
+        }
+        Ok((Carried { first, count }, rest))
+    }
+
+    /// Their numbers.
+    pub fn numbers(self) -> std::ops::Range<u64> {
+        self.first..self.first + u64::from(self.count)
+    }
+}
+
 /// CREDIT: so much more may be sent. Nothing more, neither bytes nor items, means that the stream is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credit {

@@ -14,8 +14,8 @@ use pyroxene::codec::fault::{Detail, Fault};
 use pyroxene::object::outcome::{Failure, NotStarted};
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::{
-    AnnotationId, Bind, BindingTable, BoundMethod, CorrelationId, Credit, Features, Flags, Frame, FrameWriter, GoAway,
-    Hello, ItemBatch, MessageType, PeerLimits, SerializerId, Target, Welcome,
+    AnnotationId, Bind, BindingTable, BoundMethod, Carried, CorrelationId, Credit, Features, Flags, Frame, FrameWriter,
+    GoAway, Hello, ItemBatch, MessageType, PeerLimits, SerializerId, Target, Welcome,
 };
 use serde::Serialize;
 
@@ -215,6 +215,13 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
                 &postcard(&1_u64),
             )
         }),
+        ("invoke_items", "INVOKE that carries a stream, the first of the connection, as its only argument", {
+            let payload = with(&|out| {
+                Carried { first: 1, count: 1 }.encode(out);
+                out.extend_from_slice(&[0, 1, 0]);
+            });
+            frame(MessageType::Invoke, SerializerId::POSTCARD, Flags::ITEM_STREAM, 7, CorrelationId::NONE, &payload)
+        }),
         ("item", "ITEM: the items 70 and 300, and the end of the stream", {
             let items = with(&|out| {
                 ItemBatch::begin(1, out);
@@ -234,6 +241,11 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("credit", "CREDIT: more items may be sent, and the stream is given up", {
             let credit = |credit: Credit| plain(MessageType::Credit, 0, &with(&|out| credit.encode(out)));
             [credit(Credit { stream: 1, bytes: 131_072, items: 512 }), credit(Credit::give_up(1))].concat()
+        }),
+        ("chunk", "CHUNK: two pieces of the first call, as message 3, and the end of another that is given up", {
+            let whole = plain(MessageType::Invoke, 7, &invoke);
+            let chunk = |number, piece: &[u8]| plain(MessageType::Chunk, number, piece);
+            [chunk(3, &whole[..42]), chunk(3, &whole[42..]), chunk(5, &[])].concat()
         }),
         ("ping", "PING, and what answers it", {
             [plain(MessageType::Ping, 2, b"ping"), plain(MessageType::Ping, 2, b"pong")].concat()

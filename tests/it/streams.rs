@@ -4,3 +4,6 @@ mod endings;
 mod hostile;
 mod pace;
 mod printer;
+mod scribe;
+mod uploads;
+mod uploads_hostile;

@@ -10,8 +10,9 @@ use pyroxene::codec::{self, DecodeError, Value};
 use pyroxene::peer::handshake;
 use pyroxene::transport::memory;
 use pyroxene::wire::discovery::Question;
+use pyroxene::wire::stream::next_item;
 use pyroxene::wire::{
-    AnnotationId, Bind, BindingTable, BoundMethod, CorrelationId, Credit, Features, Flags, Frame, FrameError,
+    AnnotationId, Bind, BindingTable, BoundMethod, Carried, CorrelationId, Credit, Features, Flags, Frame, FrameError,
     FrameWriter, GoAway, HEADER_LEN, Header, Hello, ItemBatch, Limits, MessageType, PeerLimits, SerializerId, Target,
     Welcome,
 };
@@ -197,6 +198,70 @@ proptest! {
     }
 
     #[test]
+    fn items_survive_the_journey(
+        stream in any::<u64>(), items in vec(vec(any::<u8>(), 0..40), 0..40), cut in any::<prop::sample::Index>(),
+    ) {
+        let mut out = Vec::new();
+        ItemBatch::begin(stream, &mut out);
+        let start = out.len();
+        items.iter().for_each(|item| ItemBatch::push(item, &mut out));
+        let batch = ItemBatch::decode(&out).unwrap();
+        prop_assert_eq!((batch.stream, batch.items as usize, batch.bytes), (stream, items.len(), &out[start..]));
+        let mut rest = batch.bytes;
+        let read: Vec<Vec<u8>> = std::iter::from_fn(|| next_item(&mut rest).map(<[u8]>::to_vec)).collect();
+        prop_assert_eq!(&read, &items);
+        prop_assert!(rest.is_empty());
+        // What was cut off is missed, unless the cut is between two items.
+        let cut = cut.index(out.len());
+        if let Ok(batch) = ItemBatch::decode(&out[..cut]) {
+            prop_assert!((batch.items as usize) < items.len());
+            prop_assert!(out[start..].starts_with(batch.bytes));
+        }
+    }
+
+    #[test]
+    fn the_streams_of_a_call_survive_the_journey(
+        first in 1..u64::MAX - 16, count in 1..=16_u32, call in vec(any::<u8>(), 0..40),
+    ) {
+        let carried = Carried { first, count };
+        let mut out = Vec::new();
+        carried.encode(&mut out);
+        let len = out.len();
+        out.extend_from_slice(&call);
+        prop_assert_eq!(Carried::decode(&out), Ok((carried, &call[..])));
+        prop_assert_eq!(carried.numbers().count(), count as usize);
+        prop_assert!(Carried::decode(&out[..len - 1]).is_err());
+        out.clear();
+        Carried { first, count: count + 16 }.encode(&mut out);
+        prop_assert!(Carried::decode(&out).is_err(), "more than one call carries");
+    }
+
+    #[test]
+    fn credit_survives_the_journey(
+        stream in any::<u64>(), bytes in any::<u32>(), items in any::<u32>(), more in any::<u8>(),
+    ) {
+        let credit = Credit { stream, bytes, items };
+        let mut out = Vec::new();
+        credit.encode(&mut out);
+        prop_assert_eq!(Credit::decode(&out), Ok(credit));
+        prop_assert_eq!(credit.is_nothing(), bytes == 0 && items == 0);
+        prop_assert!(Credit::decode(&out[..out.len() - 1]).is_err());
+        out.push(more);
+        prop_assert!(Credit::decode(&out).is_err());
+    }
+
+    #[test]
+    fn a_call_is_given_up_by_its_number_alone(seq in any::<u16>(), cut in 0..HEADER_LEN) {
+        let (annotations, payload) = (Vec::new(), Vec::new());
+        let parts =
+            Parts { kind: MessageType::Cancel, serializer: 112, flags: 0, seq, correlation: [0; 16], annotations, payload };
+        let bytes = parts.encode();
+        prop_assert_eq!(bytes.len(), HEADER_LEN);
+        prop_assert!(matches!(Frame::decode(&mut BytesMut::from(&bytes[..cut]), LIMIT), Ok(None)));
+        parts.assert_is(&Frame::decode(&mut BytesMut::from(&bytes[..]), LIMIT).unwrap().unwrap());
+    }
+
+    #[test]
     fn values_survive_the_journey(value in value()) {
         for id in codec::SUPPORTED {
             let mut out = Vec::new();
@@ -215,7 +280,7 @@ fn judge(bytes: &[u8]) {
     assert!(buffer.capacity() <= bytes.len() + 2 * GROW);
     let _ = (Hello::decode(bytes), Welcome::decode(bytes), Bind::decode(bytes));
     let _ = (BindingTable::decode(bytes), GoAway::decode(bytes));
-    let _ = (ItemBatch::decode(bytes), Credit::decode(bytes));
+    let _ = (ItemBatch::decode(bytes), Credit::decode(bytes), Carried::decode(bytes));
     let _ = Question::decode(bytes);
     let _ = Question::Pyroxene { nonce: [0; 16] }.read_answer(bytes);
     let budget = Budget::default();

@@ -11,7 +11,7 @@ use crate::object::invocation::{Body, Invocation, nearest};
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{Reply, ReplySink, WireReply};
 use crate::peer::connection::Shared;
-use crate::peer::driver::Driver;
+use crate::peer::driver::{Driver, inlets};
 use crate::peer::items;
 use crate::peer::lane::Lane;
 use crate::wire::{Features, Flags, Frame, Payload, SerializerId};
@@ -19,7 +19,7 @@ use crate::wire::{Features, Flags, Frame, Payload, SerializerId};
 impl Driver {
     #[inline]
     pub(super) fn invoke(&mut self, frame: Frame, now: Instant) {
-        let Frame { header, annotations, payload } = frame;
+        let Frame { header, annotations, mut payload } = frame;
         let oneway = header.flags.contains(Flags::ONEWAY);
         let size = header.payload_len;
         self.admitted += 1;
@@ -27,7 +27,13 @@ impl Driver {
         if self.cancelled > 0 && !oneway {
             self.shared.given_up.remove(header.seq);
         }
-        let unwelcome = if self.leaving { Some(self.refuse_new()) } else { self.over_limit() };
+        let (mut unwelcome, mut streams) = (self.unwelcome(), None);
+        if header.flags.contains(Flags::ITEM_STREAM) && self.shared.features.contains(Features::INLETS) {
+            match inlets::announced(&self.shared, payload.clone()) {
+                Ok((announced, rest)) => (streams, payload) = (Some(announced), rest),
+                Err(why) => unwelcome = unwelcome.or(Some(why)),
+            }
+        }
         let reply = |sink: &Arc<Lane>, method: u32| {
             Reply::wire(WireReply {
                 sink: Arc::clone(sink) as Arc<dyn ReplySink>,
@@ -68,6 +74,10 @@ impl Driver {
             slog::debug!(self.shared.log, "call"; "object" => &**export.object.label(), "method" => name,
                 "peer" => &self.shared.caller.address, "correlation" => %header.correlation);
         }
+        let body = match streams {
+            None => body,
+            Some(streams) => inlets::open(&self.shared, body, streams, header.serializer),
+        };
         let invocation = Invocation::new(method, body, now + left, reply(&export.lane, method));
         if handle != self.arrived_for {
             self.deliver();
@@ -111,6 +121,12 @@ impl Driver {
                 method: call.method.clone(),
             })?;
         Ok((handle, method as u32, Body::Arguments(Box::new(call.args))))
+    }
+
+    /// Why the call that was just counted cannot be taken.
+    #[inline]
+    pub(super) fn unwelcome(&self) -> Option<NotStarted> {
+        if self.leaving { Some(self.refuse_new()) } else { self.over_limit() }
     }
 
     /// Why no call is taken any more.

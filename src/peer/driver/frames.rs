@@ -93,6 +93,7 @@ impl Driver {
                 state.draining = Some(away.map_or_else(|e| e.to_string(), |away| away.reason));
             }
             MessageType::Cancel => return self.cancel(frame.header.seq),
+            MessageType::Chunk => return self.chunk(&frame),
             MessageType::Item => {
                 let woken = self.shared.lock().streams.arrived(&frame);
                 return self.streamed(woken);
@@ -121,7 +122,7 @@ impl Driver {
 
     /// A reply that opens a stream.
     #[cold]
-    fn opened(&mut self, state: &mut State, frame: Frame) -> io::Result<()> {
+    pub(super) fn opened(&mut self, state: &mut State, frame: Frame) -> io::Result<()> {
         let seq = frame.header.seq;
         let stream = match state.streams.opened(&frame) {
             Ok(stream) => stream,
@@ -138,7 +139,7 @@ impl Driver {
     }
 
     /// What a frame of a stream has led to.
-    fn streamed(&mut self, woken: Result<Option<Waker>, Breach>) -> io::Result<()> {
+    pub(super) fn streamed(&mut self, woken: Result<Option<Waker>, Breach>) -> io::Result<()> {
         match woken {
             Ok(waker) => self.wakers.extend(waker),
             Err(Breach::Stray) => self.stray += 1,

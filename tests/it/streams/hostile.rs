@@ -14,7 +14,7 @@ use super::printer::{Meter, Printer};
 use crate::support::bystander::Bystander;
 use crate::support::memory::MemoryNetwork;
 use crate::support::pair::{Pair, client_over, settle};
-use crate::support::raw_peer::{RawPeer, frame, invoke};
+use crate::support::raw_peer::{RawPeer, connect_speaking, frame, invoke};
 
 fn credit(stream: u64, bytes: u32, items: u32) -> Vec<u8> {
     frame(MessageType::Credit, 0, |out| Credit { stream, bytes, items }.encode(out))
@@ -108,12 +108,7 @@ async fn frames_that_break_the_rules_of_streams_end_their_connection() {
 async fn who_does_not_speak_streams_is_told_so() {
     let (pair, meter) = pair_with_printer().await;
     let mut peer = RawPeer::connect(&*pair.network, pair.daemon.endpoint()).await;
-    let mut hello = crate::support::raw_peer::connect("printer");
-    // The features are the byte behind the object's name.
-    let at = hello.windows(7).position(|part| part == b"printer").unwrap() + 7;
-    assert_eq!(u64::from(hello[at]), Features::OURS.0);
-    hello[at] = 3;
-    peer.send(&hello).await;
+    peer.send(&connect_speaking("printer", Features(3))).await;
     assert_eq!(peer.frame().await.unwrap().header.kind, MessageType::ConnectOk);
     peer.send(&invoke(1, 0, &1u64)).await;
     let fault = peer.fault().await;

@@ -29,17 +29,17 @@ impl Meter {
         self.0.alive.load(Ordering::Relaxed)
     }
 
-    fn begin(&self) -> Producing {
+    pub(super) fn begin(&self) -> Producing {
         self.0.alive.fetch_add(1, Ordering::Relaxed);
         Producing(Arc::clone(&self.0))
     }
 }
 
 /// One producer.
-struct Producing(Arc<Counts>);
+pub(super) struct Producing(Arc<Counts>);
 
 impl Producing {
-    fn make<T>(&self, item: T) -> T {
+    pub(super) fn make<T>(&self, item: T) -> T {
         self.0.made.fetch_add(1, Ordering::Relaxed);
         item
     }

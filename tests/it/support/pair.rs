@@ -11,7 +11,7 @@ use pyroxene::object::outcome::NotStarted;
 use pyroxene::transport::network::BoxFuture;
 use pyroxene::transport::{Network, SystemNetwork};
 use pyroxene::uri::{Endpoint, Uri};
-use pyroxene::wire::{BoundMethod, Limits};
+use pyroxene::wire::{BoundMethod, Limits, Welcome};
 use pyroxene::{Daemon, DaemonConfig, DynProxy, Proxy, RemoteObject, Restart};
 
 use super::flaky::Flaky;
@@ -135,12 +135,18 @@ impl Pair {
     /// A peer made by hand that has connected to the worker, and the places of the worker's methods.
     pub(crate) async fn raw(&self) -> (RawPeer, Places) {
         let (peer, welcome) = RawPeer::greet(&*self.network, self.daemon.endpoint(), "worker").await;
-        (peer, Places(welcome.binding.unwrap().methods))
+        (peer, welcome.into())
     }
 }
 
 /// The methods of an object, as a daemon offers them.
 pub(crate) struct Places(Vec<BoundMethod>);
+
+impl From<Welcome> for Places {
+    fn from(welcome: Welcome) -> Places {
+        Places(welcome.binding.unwrap().methods)
+    }
+}
 
 impl Places {
     pub(crate) fn of(&self, method: &str) -> u8 {

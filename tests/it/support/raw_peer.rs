@@ -7,8 +7,8 @@ use pyroxene::transport::{Network, Stream};
 use pyroxene::uri::Endpoint;
 use pyroxene::wire::handshake::HANDSHAKE_VERSION;
 use pyroxene::wire::{
-    AnnotationId, CorrelationId, Features, Flags, Frame, FrameWriter, Hello, MessageType, PeerLimits, SerializerId,
-    Target, Welcome,
+    AnnotationId, BindingTable, BoundMethod, CorrelationId, Features, Flags, Frame, FrameWriter, Hello, MessageType,
+    PeerLimits, SerializerId, Target, Welcome,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -33,6 +33,34 @@ impl RawPeer {
         (peer, Welcome::decode(&answer.payload).unwrap())
     }
 
+    /// Offers an object with these methods, of whose signatures it says nothing, and takes what is large; where, and who connects.
+    pub(crate) async fn offer(
+        network: &dyn Network,
+        features: Features,
+        methods: &[(&str, u8)],
+    ) -> (String, impl Future<Output = RawPeer> + use<>) {
+        let mut listener = network.listen(&"127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let uri = format!("PYRO://{}/thing", listener.endpoint());
+        let bound = |(name, flags): &(&str, u8)| BoundMethod { name: (*name).into(), flags: *flags, fingerprint: 0 };
+        let table = BindingTable { handle: 0, object: "thing".into(), methods: methods.iter().map(bound).collect() };
+        let accepted = async move {
+            let mut peer = RawPeer { stream: listener.accept().await.unwrap(), input: BytesMut::new() };
+            assert_eq!(peer.frame().await.unwrap().header.kind, MessageType::Connect);
+            let limits = PeerLimits { max_message: 128 * 1024 * 1024, in_flight: 64 };
+            let welcome = Welcome { version: 1, features, limits, incarnation: 1, binding: Some(table) };
+            peer.send(&frame(MessageType::ConnectOk, 0, |out| welcome.encode(out).unwrap())).await;
+            peer
+        };
+        (uri, accepted)
+    }
+
+    /// Takes so many bytes of what the other end sends, and no more.
+    pub(crate) async fn pass(&mut self, bytes: usize) {
+        let mut passed = vec![0; bytes];
+        self.stream.read_exact(&mut passed).await.unwrap();
+        self.input.extend_from_slice(&passed);
+    }
+
     /// Sends bytes as they are; whoever has hung up does not hear them.
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
@@ -49,6 +77,22 @@ impl RawPeer {
                 Ok(_) => {}
             }
         }
+    }
+
+    /// The next frame of what has come already, if all of it is there.
+    pub(crate) fn received(&mut self) -> Option<Frame> {
+        Frame::decode(&mut self.input, u32::MAX).unwrap()
+    }
+
+    /// The answer to its CONNECT: the places of the object's methods.
+    pub(crate) async fn places(&mut self) -> super::pair::Places {
+        Welcome::decode(&self.frame().await.unwrap().payload).unwrap().into()
+    }
+
+    /// Whether the other end has closed the connection by now.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        let soon = std::time::Duration::from_millis(1);
+        matches!(tokio::time::timeout(soon, self.frame()).await, Ok(None))
     }
 
     /// The next frame, which is the fault of a call.
@@ -71,10 +115,15 @@ impl RawPeer {
 
 /// A CONNECT frame for the object with this id.
 pub(crate) fn connect(object: &str) -> Vec<u8> {
+    connect_speaking(object, Features::OURS)
+}
+
+/// The same from a peer that speaks no more than this.
+pub(crate) fn connect_speaking(object: &str, features: Features) -> Vec<u8> {
     let hello = Hello {
         version: HANDSHAKE_VERSION,
         target: Target::Id(object.to_owned()),
-        features: Features::OURS,
+        features,
         session: 7,
         timeout_ms: 30_000,
         limits: PeerLimits { max_message: 16 * 1024 * 1024, in_flight: 1024 },

@@ -1,0 +1,262 @@
+//! Large messages on their way in: put together from their chunks. A plain table, no IO, time handed in.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::wire::chunk::{CHUNK_BYTES, CHUNKED};
+use crate::wire::{Frame, HEADER_LEN, Header, MessageType};
+
+/// The messages of a peer of which some chunks have come.
+#[derive(Debug, Default)]
+pub(crate) struct Assemblies(Vec<Assembly>);
+
+#[derive(Debug)]
+struct Assembly {
+    number: u16,
+    kind: MessageType,
+    /// Bytes it will have, by its own header.
+    whole: usize,
+    /// Those that have come.
+    came: usize,
+    /// The same, unless they are only passed over.
+    kept: Option<Vec<u8>>,
+    /// When a chunk's worth of bytes had come last, and how many there were.
+    since: Instant,
+    then: usize,
+}
+
+/// What to do with a message of which the first chunk has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Keep,
+    /// It is answered already, or nobody wants it.
+    PassOver,
+}
+
+impl Assemblies {
+    /// A chunk has come: the message, if it is whole now. `judge` is asked about each message once, when its header is there.
+    ///
+    /// # Errors
+    /// What is wrong with the chunk: the peer cannot be understood any more.
+    pub(crate) fn arrived(
+        &mut self,
+        chunk: &Frame,
+        max_message: u32,
+        now: Instant,
+        judge: impl FnOnce(&Header, &[u8]) -> Result<Verdict, &'static str>,
+    ) -> Result<Option<Frame>, &'static str> {
+        let (number, piece) = (chunk.header.seq, &chunk.payload[..]);
+        let at = match self.0.iter().position(|open| open.number == number) {
+            Some(at) => at,
+            None => {
+                self.0.push(Assembly::begin(number, piece, max_message, now, judge)?);
+                self.0.len() - 1
+            }
+        };
+        let open = &mut self.0[at];
+        open.add(piece, now)?;
+        // One without bytes says that no more will come.
+        if piece.is_empty() || open.came == open.whole {
+            let done = self.0.swap_remove(at);
+            let kept = done.kept.filter(|_| done.came == done.whole);
+            let frame = kept.map(|bytes| Frame::from_chunks(bytes, max_message));
+            return frame.transpose().map_err(|_| "it sent a message in chunks that is none");
+        }
+        Ok(None)
+    }
+
+    /// Bytes of the calls that are being put together, those too that have not come yet.
+    pub(crate) fn claimed(&self) -> u64 {
+        let calls = self.0.iter().filter(|open| open.kind == MessageType::Invoke && open.kept.is_some());
+        calls.map(|open| open.whole as u64).sum()
+    }
+
+    /// When the one that comes most slowly must have got further, if each chunk has so much time.
+    pub(crate) fn due(&self, time: Duration) -> Option<Instant> {
+        self.0.iter().map(|open| open.since + time).min()
+    }
+}
+
+impl Assembly {
+    fn begin(
+        number: u16,
+        piece: &[u8],
+        max_message: u32,
+        now: Instant,
+        judge: impl FnOnce(&Header, &[u8]) -> Result<Verdict, &'static str>,
+    ) -> Result<Assembly, &'static str> {
+        if number >= CHUNKED {
+            return Err("it sends more messages in chunks at a time than eight");
+        }
+        let header = Header::decode(piece).ok().flatten().ok_or("it began a message in chunks without its header")?;
+        let claimed = u64::from(header.payload_len) + u64::from(header.annotations_len);
+        if claimed > u64::from(max_message) {
+            return Err("it began a message in chunks that is larger than what is taken here");
+        }
+        if !matches!(header.kind, MessageType::Invoke | MessageType::Result | MessageType::Item) {
+            return Err("it sent in chunks what is never large");
+        }
+        let beyond = HEADER_LEN + header.annotations_len as usize;
+        let kept = match judge(&header, piece.get(beyond..).unwrap_or_default())? {
+            Verdict::Keep => Some(Vec::new()),
+            Verdict::PassOver => None,
+        };
+        let whole = HEADER_LEN + claimed as usize;
+        Ok(Assembly { number, kind: header.kind, whole, came: 0, kept, since: now, then: 0 })
+    }
+
+    fn add(&mut self, piece: &[u8], now: Instant) -> Result<(), &'static str> {
+        if piece.len() > self.whole - self.came {
+            return Err("it sent more of a message in chunks than it had announced");
+        }
+        self.came += piece.len();
+        if self.came - self.then >= CHUNK_BYTES {
+            (self.since, self.then) = (now, self.came);
+        }
+        if let Some(bytes) = &mut self.kept {
+            if bytes.capacity() < self.came {
+                // What is not there yet has no more memory than what is.
+                bytes.reserve_exact((2 * self.came).min(self.whole) - bytes.len());
+            }
+            bytes.extend_from_slice(piece);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::wire::{CorrelationId, Flags, FrameWriter, SerializerId};
+
+    const LIMIT: u32 = 1024 * 1024;
+
+    fn message(kind: MessageType, bytes: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        let frame =
+            FrameWriter::begin(&mut out, kind, SerializerId::POSTCARD, Flags::default(), 5, CorrelationId::NONE);
+        out.extend((0..bytes).map(|n| n as u8));
+        frame.finish(&mut out, u32::MAX).unwrap();
+        out
+    }
+
+    fn chunk(number: u16, piece: &[u8]) -> Frame {
+        let header = Header {
+            kind: MessageType::Chunk,
+            serializer: SerializerId::POSTCARD,
+            flags: Flags::default(),
+            seq: number,
+            payload_len: piece.len() as u32,
+            annotations_len: 0,
+            correlation: CorrelationId::NONE,
+        };
+        Frame { header, annotations: crate::wire::Annotations::default(), payload: piece.to_vec().into() }
+    }
+
+    fn arrive(open: &mut Assemblies, number: u16, piece: &[u8]) -> Result<Option<Frame>, &'static str> {
+        open.arrived(&chunk(number, piece), LIMIT, Instant::now(), |_, _| Ok(Verdict::Keep))
+    }
+
+    #[test]
+    fn messages_are_put_together_beside_each_other() {
+        let mut open = Assemblies::default();
+        let (a, b) = (message(MessageType::Invoke, 1_000), message(MessageType::Result, 300));
+        assert!(arrive(&mut open, 0, &a[..100]).unwrap().is_none());
+        assert!(arrive(&mut open, 1, &b[..40]).unwrap().is_none());
+        assert_eq!(open.claimed(), a.len() as u64, "of calls");
+        let frame = arrive(&mut open, 1, &b[40..]).unwrap().unwrap();
+        assert_eq!((frame.header.kind, &frame.payload[..]), (MessageType::Result, &b[40..]));
+        let frame = arrive(&mut open, 0, &a[100..]).unwrap().unwrap();
+        assert_eq!((frame.header.kind, &frame.payload[..]), (MessageType::Invoke, &a[40..]));
+        assert_eq!((open.claimed(), open.due(Duration::ZERO)), (0, None));
+    }
+
+    #[test]
+    fn memory_is_taken_for_what_has_come() {
+        let mut open = Assemblies::default();
+        let large = message(MessageType::Invoke, LIMIT as usize);
+        for piece in large.chunks(1_000).take(20) {
+            arrive(&mut open, 0, piece).unwrap();
+            let assembly = &open.0[0];
+            let capacity = assembly.kept.as_ref().map_or(0, Vec::capacity);
+            assert!(capacity <= 2 * assembly.came, "{capacity} for {}", assembly.came);
+        }
+        open = Assemblies::default();
+        for piece in large.chunks(1_000) {
+            let passed = open.arrived(&chunk(0, piece), LIMIT, Instant::now(), |_, _| Ok(Verdict::PassOver));
+            assert!(passed.unwrap().is_none());
+        }
+        assert!(open.0.is_empty());
+    }
+
+    #[test]
+    fn what_is_given_up_is_forgotten() {
+        let mut open = Assemblies::default();
+        let a = message(MessageType::Invoke, 1_000);
+        arrive(&mut open, 0, &a[..500]).unwrap();
+        assert!(arrive(&mut open, 0, &[]).unwrap().is_none());
+        assert!(arrive(&mut open, 0, &a).unwrap().is_some(), "its number is free again");
+    }
+
+    #[test]
+    fn a_chunk_that_breaks_the_rules_is_told_apart() {
+        let a = message(MessageType::Invoke, 100);
+        for (pieces, says) in [
+            (vec![(0, &a[..39])], "without its header"),
+            (vec![(0, &[][..])], "without its header"),
+            (vec![(8, &a[..50])], "more messages in chunks"),
+            (vec![(0, &message(MessageType::Invoke, LIMIT as usize + 1)[..50])], "larger than"),
+            (vec![(0, &message(MessageType::Chunk, 100)[..50])], "never large"),
+            (vec![(0, &a[..50]), (0, &[&a[50..], &[0]].concat()[..])], "more of a message"),
+        ] {
+            let mut open = Assemblies::default();
+            let problem = pieces.iter().find_map(|(number, piece)| arrive(&mut open, *number, piece).err());
+            assert!(problem.is_some_and(|problem| problem.contains(says)), "{problem:?}, not {says}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_message_is_put_together_however_it_was_cut(
+            sizes in proptest::collection::vec(0..3_000_usize, 1..6),
+            cuts in proptest::collection::vec((0..6_usize, 1..900_usize), 0..200),
+        ) {
+            let messages: Vec<Vec<u8>> = sizes.iter().map(|size| message(MessageType::Invoke, *size)).collect();
+            let (mut open, mut sent, mut came) = (Assemblies::default(), vec![0; sizes.len()], 0);
+            let rest = (0..sizes.len()).cycle().map(|at| (at, 500)).take(100 * sizes.len());
+            for (at, cut) in cuts.into_iter().chain(rest) {
+                let Some(whole) = messages.get(at) else { continue };
+                // The first piece has the header.
+                let end = (sent[at] + cut).max(HEADER_LEN).min(whole.len());
+                if sent[at] == whole.len() {
+                    continue;
+                }
+                let arrived = arrive(&mut open, at as u16, &whole[sent[at]..end]).unwrap();
+                sent[at] = end;
+                proptest::prop_assert_eq!(arrived.is_some(), end == whole.len());
+                if let Some(frame) = arrived {
+                    proptest::prop_assert_eq!(&frame.payload[..], &whole[HEADER_LEN..]);
+                    came += 1;
+                }
+            }
+            proptest::prop_assert_eq!(came, messages.len());
+        }
+    }
+
+    #[test]
+    fn a_message_has_to_go_on() {
+        let mut open = Assemblies::default();
+        let large = message(MessageType::Invoke, 4 * CHUNK_BYTES);
+        let start = Instant::now();
+        let mut at = |seconds: u64, piece: &[u8]| {
+            let now = start + Duration::from_secs(seconds);
+            open.arrived(&chunk(0, piece), LIMIT, now, |_, _| Ok(Verdict::Keep)).unwrap();
+            open.due(Duration::from_secs(30)).unwrap() - start
+        };
+        assert_eq!(at(1, &large[..1_000]), Duration::from_secs(31));
+        assert_eq!(at(20, &large[1_000..2_000]), Duration::from_secs(31), "a few bytes win no time");
+        assert_eq!(at(25, &large[2_000..2_000 + CHUNK_BYTES]), Duration::from_secs(55));
+    }
+}

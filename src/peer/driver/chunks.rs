@@ -1,0 +1,97 @@
+//! Large messages of the peer, which come in chunks.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::object::outcome::{Failure, NotStarted};
+use crate::object::reply::{Reply, ReplySink, WireReply};
+use crate::peer::assembly::Verdict;
+use crate::peer::driver::{Driver, broken};
+use crate::wire::{Carried, Flags, Frame, Header, MessageType};
+
+impl Driver {
+    /// A piece of a message. Once it is whole, the message is taken as if it had come so.
+    #[cold]
+    pub(super) fn chunk(&mut self, frame: &Frame) -> io::Result<()> {
+        let now = Instant::now();
+        let limit = self.shared.limits.max_message;
+        let mut assemblies = std::mem::take(&mut self.assemblies);
+        let claimed = assemblies.claimed();
+        let arrived = assemblies.arrived(frame, limit, now, |header, payload| self.judge(header, payload, claimed));
+        self.assemblies = assemblies;
+        let Some(frame) = arrived.map_err(broken)? else { return Ok(()) };
+        match frame.header.kind {
+            MessageType::Invoke => self.invoke(frame, now),
+            MessageType::Result if frame.header.flags.contains(Flags::ITEM_STREAM) => {
+                let shared = Arc::clone(&self.shared);
+                return self.opened(&mut shared.lock(), frame);
+            }
+            MessageType::Result => {
+                let completed = self.shared.lock().in_flight.complete(frame);
+                match completed {
+                    Ok(waker) => self.wakers.extend(waker),
+                    Err(_) => self.stray += 1,
+                }
+            }
+            _ => {
+                let woken = self.shared.lock().streams.arrived(&frame);
+                return self.streamed(woken);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the message is wanted that begins so; `claimed` bytes are promised to calls that are on their way already. A call that is
+    /// not is answered at once: its caller need not send the rest.
+    fn judge(&mut self, header: &Header, payload: &[u8], claimed: u64) -> Result<Verdict, &'static str> {
+        match header.kind {
+            MessageType::Invoke => {
+                let Some(why) = self.unwelcome_large(header.payload_len, claimed) else { return Ok(Verdict::Keep) };
+                if header.flags.contains(Flags::ITEM_STREAM)
+                    && let Ok((streams, _)) = Carried::decode(payload)
+                {
+                    self.shared.lock().streams.announced(streams);
+                }
+                self.admitted += 1;
+                self.admitted_bytes += u64::from(header.payload_len);
+                // Counted before it is answered.
+                self.shared.lock().admitted = self.admitted;
+                let reply = Reply::wire(WireReply {
+                    sink: Arc::clone(&self.root) as Arc<dyn ReplySink>,
+                    seq: header.seq,
+                    serializer: header.serializer,
+                    correlation: header.correlation,
+                    oneway: header.flags.contains(Flags::ONEWAY),
+                    size: header.payload_len,
+                    method: 0,
+                });
+                reply.fail(Failure::NotStarted(why));
+                Ok(Verdict::PassOver)
+            }
+            MessageType::Result => {
+                let expected = self.shared.lock().in_flight.expects(header.seq);
+                self.stray += u32::from(!expected);
+                Ok(if expected { Verdict::Keep } else { Verdict::PassOver })
+            }
+            _ => {
+                let end = header.flags.contains(Flags::EXCEPTION);
+                let expected = self.shared.lock().streams.expects(payload, header.payload_len, end)?;
+                Ok(if expected { Verdict::Keep } else { Verdict::PassOver })
+            }
+        }
+    }
+
+    fn unwelcome_large(&self, size: u32, claimed: u64) -> Option<NotStarted> {
+        if let Some(why) = self.unwelcome() {
+            return Some(why);
+        }
+        let answered = self.shared.lock().answered_bytes;
+        let budget = u64::from(self.shared.limits.in_flight_bytes);
+        (self.admitted_bytes - answered + claimed + u64::from(size) > budget).then(|| NotStarted::Busy {
+            what: "the budget of bytes in flight on this connection".to_owned(),
+            retry_after_ms: 10,
+        })
+    }
+}
