@@ -21,8 +21,8 @@ use crate::object::invocation::Invocation;
 use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
 use crate::object::message::{RemoteError, RemoteMessage};
-use crate::object::outcome::{Failure, NotStarted};
-use crate::object::reply::LocalCaller;
+use crate::object::outcome::NotStarted;
+use crate::object::reply::{LocalCaller, Refusal};
 use crate::peer::in_flight::Answer;
 use crate::wire::SerializerId;
 use crate::wire::varint::write_varint;
@@ -41,6 +41,35 @@ impl<M: RemoteMessage> Call<M> {
     /// The time the call has, milliseconds; it travels with the call and limits the calls made on its behalf.
     pub fn timeout_ms(mut self, ms: u32) -> Call<M> {
         self.0.asked_ms = Some(ms);
+        self
+    }
+
+    /// Tries again until the call's time is over, with growing pauses, what surely did not run and where that can help: what found a full
+    /// queue, a daemon that is ending, or nobody. A method that is [idempotent] is also tried again when nobody knows whether it ran.
+    ///
+    /// Each further attempt stands at the end of the queue, as if the call were made only then. The error says what came of those before:
+    /// [`CallError::history`].
+    ///
+    /// ```no_run
+    /// # #[cfg(all(feature = "macros", feature = "daemon"))] {
+    /// # #[derive(Default)] pub struct Account { balance: u64 }
+    /// #[pyroxene::remote]
+    /// impl Account {
+    ///     #[remote(idempotent)]
+    ///     pub fn balance(&self) -> u64 {
+    ///         self.balance
+    ///     }
+    /// }
+    ///
+    /// # async fn example(account: AccountProxy) -> Result<(), pyroxene::CallError> {
+    /// let balance = account.balance().retry().timeout_ms(5_000).await?;
+    /// # let _ = balance; Ok(()) }
+    /// # }
+    /// ```
+    ///
+    /// [idempotent]: crate::object::interface::MethodFlags::IDEMPOTENT
+    pub fn retry(mut self) -> Call<M> {
+        self.0.retry();
         self
     }
 
@@ -128,8 +157,13 @@ impl<M: RemoteMessage> Request for Typed<M> {
 
     fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> LocalCall<M> {
         let (sender, receiver) = oneshot::channel();
+        let index = self.index;
         self.enqueue(choice, object, call, Some(sender));
-        LocalCall(receiver)
+        LocalCall { receiver, index, back: None }
+    }
+
+    fn take_back(outcome: &mut LocalCall<M>) -> Option<Typed<M>> {
+        outcome.back.take().map(|message| Typed { message, index: outcome.index })
     }
 
     fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) {
@@ -143,29 +177,40 @@ impl<M: RemoteMessage> Typed<M> {
         choice: Choice,
         object: &Arc<dyn LocalObject>,
         call: Terms,
-        sender: Option<oneshot::Sender<Result<M::Output, Failure>>>,
+        sender: Option<oneshot::Sender<Result<M::Output, Box<Refusal<M>>>>>,
     ) {
         let caller = LocalCaller {
             message: Some(self.message),
             sender,
             object: Arc::clone(object.label()),
             correlation: call.correlation,
+            again: call.again,
         };
         object.submit(Invocation::local(choice.index, call.deadline, caller));
     }
 }
 
 /// The outcome of a call in this process.
-pub(crate) struct LocalCall<M: RemoteMessage>(oneshot::Receiver<Result<M::Output, Failure>>);
+pub(crate) struct LocalCall<M: RemoteMessage> {
+    receiver: oneshot::Receiver<Result<M::Output, Box<Refusal<M>>>>,
+    index: usize,
+    /// The message of a call that did not run.
+    back: Option<M>,
+}
+
+impl<M: RemoteMessage> Unpin for LocalCall<M> {}
 
 impl<M: RemoteMessage> Future for LocalCall<M> {
     type Output = Option<Result<M::Reply, CallError<M::Error>>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ended = std::task::ready!(Pin::new(&mut self.0).poll(cx));
+        let ended = std::task::ready!(Pin::new(&mut self.receiver).poll(cx));
         Poll::Ready(ended.ok().map(|outcome| match outcome {
             Ok(output) => M::outcome(output).map_err(CallError::Raised),
-            Err(failure) => Err(failure.into()),
+            Err(refusal) => {
+                self.back = refusal.message;
+                Err(refusal.failure.into())
+            }
         }))
     }
 }

@@ -1,5 +1,6 @@
 //! One call from its caller's side: send, wait, and say truthfully how it ended.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,10 +11,12 @@ use tokio::time::{Instant, Sleep};
 
 use crate::client::binding::{Binding, Choice, Route};
 use crate::client::error::CallError;
-use crate::client::link::{Link, Turn};
+use crate::client::link::{Link, Queued, Turn};
+use crate::client::retry::Retry;
 use crate::client::runtime;
 use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
+use crate::object::interface::MethodFlags;
 use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
@@ -23,9 +26,9 @@ use crate::transport::network::BoxFuture;
 use crate::wire::{AnnotationId, CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
 
 /// What differs between calls with a typed message and calls by name.
-pub(crate) trait Request: Send + Unpin + 'static {
+pub(crate) trait Request: Sized + Send + Unpin + 'static {
     type Value;
-    type Raised;
+    type Raised: Display;
     /// The outcome of a call in this process.
     type Local: Future<Output = Option<Result<Self::Value, CallError<Self::Raised>>>> + Send + Unpin;
 
@@ -44,6 +47,8 @@ pub(crate) trait Request: Send + Unpin + 'static {
     fn raised(fault: &Fault, budget: &Budget) -> Option<Self::Raised>;
     /// Puts the call into the queue of an object of this process.
     fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> Self::Local;
+    /// The call of which this is the outcome, if it did not run and `call` said that it may be made again.
+    fn take_back(outcome: &mut Self::Local) -> Option<Self>;
     /// The same, when nobody waits for the outcome.
     fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms);
 }
@@ -53,9 +58,11 @@ pub(crate) trait Request: Send + Unpin + 'static {
 pub(crate) struct Terms {
     pub(crate) deadline: Instant,
     pub(crate) correlation: CorrelationId,
+    /// What does not run may be made again.
+    pub(crate) again: bool,
 }
 
-/// Attempts that one call may make: what surely did not run is tried again where that can help.
+/// Attempts that a call makes without having been told to: what surely did not run is tried again where that can help.
 const ATTEMPTS: u32 = 3;
 
 /// One call under way.
@@ -64,6 +71,8 @@ pub(crate) struct Exchange<R: Request> {
     /// Kept until the end, since what surely did not run may be sent again.
     request: Option<R>,
     pub(crate) asked_ms: Option<u32>,
+    /// Of a call that was told to try again.
+    retry: Option<Box<Retry>>,
     correlation: CorrelationId,
     /// Known once somebody had to know it: most calls leave it to their connection, which asks the clock once for many.
     deadline: Option<Instant>,
@@ -85,7 +94,13 @@ enum State<R: Request> {
 }
 
 /// A binding, and the turn in which the call is to be sent.
-type Bound = (Result<Arc<Binding>, NotStarted>, Option<Turn>);
+struct Bound {
+    binding: Result<Arc<Binding>, NotStarted>,
+    turn: Option<Turn>,
+    /// The call's place among those of the proxy.
+    number: u64,
+}
+
 type Ended<R> = Result<<R as Request>::Value, CallError<<R as Request>::Raised>>;
 
 impl<R: Request> Exchange<R> {
@@ -94,6 +109,7 @@ impl<R: Request> Exchange<R> {
             link,
             request: Some(request),
             asked_ms: None,
+            retry: None,
             correlation: CorrelationId::NONE,
             deadline: None,
             time_ms: 0,
@@ -102,6 +118,11 @@ impl<R: Request> Exchange<R> {
             attempts: 0,
             state: State::New,
         }
+    }
+
+    /// It is to be tried again where that is safe and can help.
+    pub(crate) fn retry(&mut self) {
+        self.retry.get_or_insert_default();
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended<R>> {
@@ -122,9 +143,9 @@ impl<R: Request> Exchange<R> {
                     }
                 }
                 State::Binding(bind) => {
-                    let (bound, turn) = std::task::ready!(bind.as_mut().poll(cx));
-                    self.left_ms = self.left();
-                    let ended = match bound {
+                    let Bound { binding, turn, number } = std::task::ready!(bind.as_mut().poll(cx));
+                    (self.left_ms, self.number) = (self.left(), number);
+                    let ended = match binding {
                         Ok(binding) => self.start(binding, cx),
                         Err(why) => Some(Err(CallError::NotStarted(why))),
                     };
@@ -139,8 +160,9 @@ impl<R: Request> Exchange<R> {
                     self.end(ending)
                 }
                 State::Local { outcome, timer } => {
-                    if let Poll::Ready(outcome) = Pin::new(outcome).poll(cx) {
-                        Some(outcome.unwrap_or_else(|| {
+                    if let Poll::Ready(ended) = Pin::new(&mut *outcome).poll(cx) {
+                        self.request = R::take_back(outcome);
+                        Some(ended.unwrap_or_else(|| {
                             let object = self.link.uri.to_string();
                             Err(CallError::Unknown(Unknown::Aborted { object }))
                         }))
@@ -159,6 +181,12 @@ impl<R: Request> Exchange<R> {
                     *timeout_ms = self.time_ms;
                 }
                 self.state = State::Done;
+                if self.retry.is_some() {
+                    ended = match self.once_more(ended) {
+                        Some(ended) => ended,
+                        None => continue,
+                    };
+                }
                 self.log(&ended);
                 return Poll::Ready(ended);
             }
@@ -173,7 +201,7 @@ impl<R: Request> Exchange<R> {
     }
 
     fn terms(&mut self) -> Terms {
-        Terms { deadline: self.deadline(), correlation: self.correlation }
+        Terms { deadline: self.deadline(), correlation: self.correlation, again: self.retry.is_some() }
     }
 
     /// When its time ends, which begins now if it has not yet.
@@ -190,22 +218,24 @@ impl<R: Request> Exchange<R> {
 
     /// Stands in the queue from now on, and then looks for a binding; for no longer than the call has time.
     fn bind(&mut self) -> BoxFuture<'static, Bound> {
-        let (link, queued, deadline) = (Arc::clone(&self.link), self.link.queue(), self.deadline());
+        let (link, queued, number) = (Arc::clone(&self.link), self.link.queue(), self.number);
+        Box::pin(bound(link, queued, number, self.deadline()))
+    }
+
+    /// The same after a pause: then the call stands at the end of the queue, as if it were made only now.
+    fn bind_after(&mut self, pause: Duration) -> BoxFuture<'static, Bound> {
+        let (link, deadline) = (Arc::clone(&self.link), self.deadline());
         Box::pin(async move {
-            let mut turn = None;
-            let bind = async {
-                turn = Some(queued.await);
-                link.bind().await
-            };
-            let bound = tokio::time::timeout_at(deadline, bind).await;
-            (bound.unwrap_or_else(|_| Err(late(&link))), turn)
+            tokio::time::sleep(pause).await;
+            let (number, queued) = (link.number(), link.queue());
+            bound(link, queued, number, deadline).await
         })
     }
 
     /// Sends the call; `None` when its end is to be waited for.
     fn start(&mut self, binding: Arc<Binding>, cx: &mut Context<'_>) -> Option<Ended<R>> {
         self.attempts += 1;
-        if self.attempts > 1 && self.link.is_overtaken(self.number) {
+        if self.attempts > 1 && self.retry.is_none() && self.link.is_overtaken(self.number) {
             // Order goes before delivery: it is a gap, and its caller is told.
             let problem =
                 "the connection was lost before it was sent, and a later call of this proxy was sent since".to_owned();
@@ -219,6 +249,9 @@ impl<R: Request> Exchange<R> {
             Ok(choice) => choice,
             Err(why) => return Some(Err(CallError::NotStarted(why))),
         };
+        if let Some(retry) = &mut self.retry {
+            retry.idempotent = choice.flags.contains(MethodFlags::IDEMPOTENT);
+        }
         match &binding.route {
             Route::Local(object) => {
                 self.link.sent(self.number);
@@ -256,7 +289,13 @@ impl<R: Request> Exchange<R> {
             NotStarted::StaleReference { .. } | NotStarted::Draining { .. } => self.link.is_named(),
             _ => false,
         };
-        if !elsewhere || self.attempts >= ATTEMPTS || self.request.is_none() {
+        let told = self.retry.is_some();
+        if !elsewhere || self.request.is_none() || (self.attempts >= ATTEMPTS && !told) {
+            return Some(Err(CallError::NotStarted(why)));
+        }
+        if told {
+            // It is up to the history of the call, and after a pause.
+            self.link.forget(binding);
             return Some(Err(CallError::NotStarted(why)));
         }
         slog::debug!(self.link.client.config().log, "call is sent again"; "uri" => %self.link.uri, "why" => %why,
@@ -267,6 +306,33 @@ impl<R: Request> Exchange<R> {
         self.link.forget(binding);
         self.state = State::Binding(self.bind());
         None
+    }
+
+    /// An attempt of a call that was told to try again has ended: once more, where that is safe and can help and time is left; otherwise
+    /// that is the call's end.
+    #[cold]
+    fn once_more(&mut self, ended: Ended<R>) -> Option<Ended<R>> {
+        let deadline = self.deadline();
+        let Some(retry) = &mut self.retry else { return Some(ended) };
+        let error = match ended {
+            Ok(value) => return Some(Ok(value)),
+            Err(error) => error,
+        };
+        let inner = &self.link.client.0;
+        let pause = retry.hint(&error, self.link.was_found()).map(|hint| {
+            Duration::from_millis(hint.into()) + inner.backoff.pause(inner.config.retry_ms, retry.failed() + 1)
+        });
+        match pause {
+            Some(pause) if self.request.is_some() && Instant::now() + pause < deadline => {
+                slog::debug!(inner.config.log, "call is tried again"; "uri" => %self.link.uri, "why" => %error,
+                    "attempts" => retry.failed() + 1, "pause_ms" => pause.as_millis() as u64,
+                    "correlation" => %self.correlation);
+                retry.add(&error);
+                self.state = State::Binding(self.bind_after(pause));
+                None
+            }
+            _ => Some(Err(retry.conclude(error))),
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "they are the parts of one frame")]
@@ -388,9 +454,9 @@ impl<R: Request> Exchange<R> {
         }
         let bind = self.bind();
         runtime::spawn(async move {
-            let (bound, turn) = bind.await;
+            let Bound { binding, turn, .. } = bind.await;
             self.left_ms = self.left();
-            let sent = match bound {
+            let sent = match binding {
                 Ok(binding) => self.oneway(&binding),
                 Err(why) => Err(why),
             };
@@ -454,6 +520,16 @@ impl<R: Request> Drop for Exchange<R> {
             State::New | State::Binding(_) | State::Done => {}
         }
     }
+}
+
+async fn bound(link: Arc<Link>, queued: Queued, number: u64, deadline: Instant) -> Bound {
+    let mut turn = None;
+    let bind = async {
+        turn = Some(queued.await);
+        link.bind().await
+    };
+    let binding = tokio::time::timeout_at(deadline, bind).await;
+    Bound { binding: binding.unwrap_or_else(|_| Err(late(&link))), turn, number }
 }
 
 fn late(link: &Link) -> NotStarted {

@@ -142,7 +142,8 @@ impl Link {
         let binding = match inner.config.local.find(&endpoint, &target) {
             Some(object) => Binding::local(object, self.interface),
             None => {
-                let (connection, table) = inner.pool.bind(&inner.config, inner.session, &endpoint, &target).await?;
+                let (connection, table) =
+                    inner.pool.bind(&inner.config, &inner.backoff, inner.session, &endpoint, &target).await?;
                 Binding::remote(connection, table, self.interface, self.label())
             }
         };
@@ -158,6 +159,11 @@ impl Link {
             Uri::Location(uri) => uri.name.to_string(),
             Uri::Object(_) | Uri::Meta(_) => self.uri.to_string(),
         }
+    }
+
+    /// Whether there was such an object: a call was sent to it.
+    pub(crate) fn was_found(&self) -> bool {
+        self.sent.load(Ordering::Relaxed) > 0
     }
 
     /// Whether asking anew can find the object elsewhere.

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "blocking")]
 mod background;
+mod backoff;
 pub mod binding;
 #[cfg(feature = "blocking")]
 pub mod blocking;
@@ -20,6 +21,7 @@ mod link;
 mod pool;
 pub mod proxy;
 pub mod report;
+mod retry;
 pub(crate) mod runtime;
 pub mod stream;
 

@@ -106,11 +106,20 @@ pub(crate) struct LocalCaller<M: RemoteMessage> {
     /// The message, until the object opens it.
     pub(crate) message: Option<M>,
     /// Where the handler's outcome goes; `None` for a oneway.
-    pub(crate) sender: Option<oneshot::Sender<Result<M::Output, Failure>>>,
+    pub(crate) sender: Option<oneshot::Sender<Result<M::Output, Box<Refusal<M>>>>>,
     /// The object called.
     pub(crate) object: Arc<str>,
     /// The correlation id of the call.
     pub(crate) correlation: CorrelationId,
+    /// What does not run may be made again.
+    pub(crate) again: bool,
+}
+
+/// How a call in this process ended, when its handler did not end it.
+pub(crate) struct Refusal<M> {
+    pub(crate) failure: Failure,
+    /// The message, if it was not opened and its caller may make the call again.
+    pub(crate) message: Option<M>,
 }
 
 impl<M: RemoteMessage> LocalReply for LocalCaller<M> {
@@ -121,7 +130,8 @@ impl<M: RemoteMessage> LocalReply for LocalCaller<M> {
                 Failure::NotStarted(why) => Failure::NotStarted(why.told_to(|| Some(signature_of::<M>().to_string()))),
                 failure => failure,
             };
-            let _ = sender.send(Err(failure));
+            let message = self.message.filter(|_| self.again);
+            let _ = sender.send(Err(Box::new(Refusal { failure, message })));
         }
     }
 

@@ -21,6 +21,7 @@ mod order;
 #[cfg(unix)]
 mod processes;
 mod reconnect;
+mod retries;
 mod shutdown;
 mod simulation;
 mod streams;

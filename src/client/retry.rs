@@ -1,0 +1,123 @@
+//! A call that was told to try again: what for, and what is known of its attempts so far.
+
+use crate::client::error::CallError;
+use crate::object::attempts::Attempts;
+use crate::object::outcome::{NotStarted, Unknown};
+
+/// What such a call has beside its exchange; a call that was not told so has none.
+#[derive(Debug, Default)]
+pub(crate) struct Retry {
+    /// The object says that running the method twice is as good as once.
+    pub(crate) idempotent: bool,
+    past: Attempts,
+    /// The first attempt that may have run. From then on nobody can say of the call that it did not.
+    doubt: Option<Unknown>,
+}
+
+impl Retry {
+    /// Attempts that have failed.
+    pub(crate) fn failed(&self) -> u32 {
+        self.past.count()
+    }
+
+    /// Whether another attempt is safe and can help after one that ended so, and before how many milliseconds it cannot.
+    /// `found` says that there was such an object, so that it may come back.
+    pub(crate) fn hint<E>(&self, error: &CallError<E>, found: bool) -> Option<u32> {
+        match error {
+            CallError::NotStarted(NotStarted::Busy { retry_after_ms, .. }) => Some(*retry_after_ms),
+            CallError::NotStarted(why) if why.retry_after().is_some() => Some(0),
+            // While a server is replaced, nobody has its name, or somebody who does not have the object yet.
+            CallError::NotStarted(
+                NotStarted::Unresolved { .. } | NotStarted::NoSuchObject { .. } | NotStarted::StaleReference { .. },
+            ) if found => Some(0),
+            CallError::Unknown(Unknown::Disconnected { .. } | Unknown::Aborted { .. }) if self.idempotent => Some(0),
+            _ => None,
+        }
+    }
+
+    /// An attempt ended so, and there will be another one.
+    pub(crate) fn add<E: std::fmt::Display>(&mut self, error: &CallError<E>) {
+        self.past.add(error.to_string());
+        if let CallError::Unknown(why) = error {
+            self.doubt.get_or_insert_with(|| why.clone());
+        }
+    }
+
+    /// How the call ends, whose last attempt ended so.
+    pub(crate) fn conclude<E: std::fmt::Display>(&mut self, mut error: CallError<E>) -> CallError<E> {
+        if let (CallError::NotStarted(_), Some(doubt)) = (&error, self.doubt.take()) {
+            // That the last attempt did not run says nothing of those before.
+            self.past.add(error.to_string());
+            error = CallError::Unknown(doubt);
+        }
+        if self.past.count() == 0 {
+            return error;
+        }
+        let attempts = std::mem::take(&mut self.past);
+        match error {
+            CallError::NotStarted(last) => {
+                CallError::NotStarted(NotStarted::Retried { attempts, last: Box::new(last) })
+            }
+            CallError::Unknown(last) => CallError::Unknown(Unknown::Retried { attempts, last: Box::new(last) }),
+            ran => ran,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn busy() -> CallError {
+        CallError::NotStarted(NotStarted::Busy { what: "the mailbox".into(), retry_after_ms: 30 })
+    }
+
+    fn lost() -> CallError {
+        CallError::Unknown(Unknown::Disconnected { peer: "bank".into(), problem: "reset".into() })
+    }
+
+    #[test]
+    fn what_did_not_run_is_tried_again_where_that_can_help() {
+        let retry = Retry::default();
+        assert_eq!(retry.hint(&busy(), false), Some(30));
+        let draining: CallError = CallError::NotStarted(NotStarted::Draining { what: "bank".into() });
+        assert_eq!(retry.hint(&draining, false), Some(0));
+        let unresolved: CallError =
+            CallError::NotStarted(NotStarted::Unresolved { name: "bank".into(), problem: String::new() });
+        assert_eq!(retry.hint(&unresolved, false), None, "a name that never was is a mistake");
+        assert_eq!(retry.hint(&unresolved, true), Some(0));
+        let misspelt: CallError = CallError::NotStarted(NotStarted::NoSuchMethod {
+            object: "bank".into(),
+            method: "withdrow".into(),
+            nearest: None,
+        });
+        assert_eq!(retry.hint(&misspelt, true), None);
+    }
+
+    #[test]
+    fn what_may_have_run_is_tried_again_only_if_twice_is_as_good_as_once() {
+        assert_eq!(Retry::default().hint(&lost(), true), None);
+        assert_eq!(Retry { idempotent: true, ..Retry::default() }.hint(&lost(), true), Some(0));
+    }
+
+    #[test]
+    fn once_an_attempt_may_have_run_nobody_says_that_the_call_did_not() {
+        let mut retry = Retry { idempotent: true, ..Retry::default() };
+        retry.add(&lost());
+        let error = retry.conclude(busy());
+        assert!(error.may_have_run(), "{error:?}");
+        let CallError::Unknown(Unknown::Retried { attempts, last }) = error else { panic!("{error:?}") };
+        assert!(matches!(*last, Unknown::Disconnected { .. }), "{last:?}");
+        assert_eq!(attempts.count(), 2);
+    }
+
+    #[test]
+    fn the_only_attempt_has_no_history() {
+        assert_eq!(Retry::default().conclude(busy()), busy());
+        let mut retry = Retry::default();
+        retry.add(&busy());
+        let error = retry.conclude(busy());
+        assert_eq!(error.attempts(), 2);
+        assert_eq!(error.retry_after(), Some(30));
+    }
+}
