@@ -22,7 +22,7 @@ use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
 use crate::object::message::{RemoteError, RemoteMessage};
 use crate::object::outcome::NotStarted;
-use crate::object::reply::{LocalCaller, Refusal};
+use crate::object::reply::{LocalCaller, LocalEnd};
 use crate::peer::in_flight::Answer;
 use crate::wire::SerializerId;
 use crate::wire::varint::write_varint;
@@ -70,6 +70,28 @@ impl<M: RemoteMessage> Call<M> {
     /// [idempotent]: crate::object::interface::MethodFlags::IDEMPOTENT
     pub fn retry(mut self) -> Call<M> {
         self.0.retry();
+        self
+    }
+
+    /// Tries again as [`retry`](Call::retry) does, and when the connection is lost while the call is under way as well; yet it runs once.
+    ///
+    /// The call has a key, by which the daemon knows it again: a further attempt waits for the one that runs, or gets its reply, which is kept
+    /// for ten minutes. A daemon that was started anew, or has forgotten the session, cannot know; then the call ends as
+    /// [`SessionLost`](crate::Unknown::SessionLost), and is not run again. The first such call on a connection costs a round trip more.
+    ///
+    /// An object of this process has no connection to lose, and keeps nothing.
+    ///
+    /// ```no_run
+    /// # #[cfg(all(feature = "macros", feature = "daemon"))] {
+    /// # #[derive(Default)] pub struct Account { balance: u64 }
+    /// # #[pyroxene::remote] impl Account { pub fn pay(&mut self, amount: u64) -> u64 { self.balance -= amount; self.balance } }
+    /// # async fn example(account: AccountProxy) -> Result<(), pyroxene::CallError> {
+    /// let left = account.pay(30).once().timeout_ms(60_000).await?;
+    /// # let _ = left; Ok(()) }
+    /// # }
+    /// ```
+    pub fn once(mut self) -> Call<M> {
+        self.0.once();
         self
     }
 
@@ -177,7 +199,7 @@ impl<M: RemoteMessage> Typed<M> {
         choice: Choice,
         object: &Arc<dyn LocalObject>,
         call: Terms,
-        sender: Option<oneshot::Sender<Result<M::Output, Box<Refusal<M>>>>>,
+        sender: Option<oneshot::Sender<LocalEnd<M>>>,
     ) {
         let caller = LocalCaller {
             message: Some(self.message),
@@ -192,7 +214,7 @@ impl<M: RemoteMessage> Typed<M> {
 
 /// The outcome of a call in this process.
 pub(crate) struct LocalCall<M: RemoteMessage> {
-    receiver: oneshot::Receiver<Result<M::Output, Box<Refusal<M>>>>,
+    receiver: oneshot::Receiver<LocalEnd<M>>,
     index: usize,
     /// The message of a call that did not run.
     back: Option<M>,

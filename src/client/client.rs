@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
 use crate::client::backoff::Backoff;
+use crate::client::keys::Keys;
 use crate::client::pool::Pool;
 use crate::object::context::CallContext;
 use crate::object::local::LocalDaemons;
@@ -34,7 +35,7 @@ pub struct ClientConfig {
     pub network: Arc<dyn Network>,
     /// The daemons of this process.
     pub local: LocalDaemons,
-    /// Where ids and jitter come from; given by tests that must repeat.
+    /// Where ids and jitter come from; given by tests that must repeat. Two clients with the same are one and the same to a daemon.
     pub seed: Option<u64>,
 }
 
@@ -66,6 +67,8 @@ pub(crate) struct Inner {
     /// Identifies this client to daemons, over all its connections.
     pub(crate) session: u128,
     links: AtomicU64,
+    /// Of calls that are to run once.
+    pub(crate) keys: Keys,
 }
 
 /// Turns a name into the URI of an object.
@@ -90,7 +93,15 @@ impl Client {
         };
         let session: u128 = rng.random();
         let backoff = Backoff::new(rng.random());
-        Client(Arc::new(Inner { config, pool: Pool::default(), backoff, resolver, session, links: AtomicU64::new(0) }))
+        Client(Arc::new(Inner {
+            config,
+            pool: Pool::default(),
+            backoff,
+            resolver,
+            session,
+            links: AtomicU64::new(0),
+            keys: Keys::default(),
+        }))
     }
 
     /// How it behaves.

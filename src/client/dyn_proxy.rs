@@ -116,6 +116,12 @@ impl DynCall {
         self
     }
 
+    /// Tries again, and runs once, as [`Call::once`](crate::Call::once).
+    pub fn once(mut self) -> DynCall {
+        self.0.once();
+        self
+    }
+
     /// Tries again, as [`Call::retry`](crate::Call::retry).
     pub fn retry(mut self) -> DynCall {
         self.0.retry();

@@ -21,6 +21,7 @@ use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
 use crate::peer::connection::StartError;
+use crate::peer::handshake;
 use crate::peer::in_flight::{Answer, Ending};
 use crate::transport::network::BoxFuture;
 use crate::wire::{AnnotationId, CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
@@ -125,12 +126,17 @@ impl<R: Request> Exchange<R> {
         self.retry.get_or_insert_default();
     }
 
+    /// The same, and it runs once, however often it is tried.
+    pub(crate) fn once(&mut self) {
+        self.retry.get_or_insert_default().once = true;
+    }
+
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended<R>> {
         loop {
             let ended = match &mut self.state {
                 State::New => {
                     self.begin();
-                    match self.link.bound() {
+                    match self.link.bound().filter(|binding| self.is_ready(binding)) {
                         Some(binding) => match self.start(binding, cx) {
                             // It was only just sent; its waker is in the table.
                             None if matches!(self.state, State::Waiting { .. }) => return Poll::Pending,
@@ -186,6 +192,8 @@ impl<R: Request> Exchange<R> {
                         Some(ended) => ended,
                         None => continue,
                     };
+                    // Its key is needed no more.
+                    self.retry = None;
                 }
                 self.log(&ended);
                 return Poll::Ready(ended);
@@ -198,6 +206,14 @@ impl<R: Request> Exchange<R> {
         let own = self.link.correlation(self.number);
         (self.time_ms, self.correlation) = self.link.client.inherit(self.asked_ms, own);
         self.left_ms = self.time_ms;
+        if let Some(retry) = &mut self.retry {
+            retry.begin(&self.link.client.0.keys);
+        }
+    }
+
+    /// Whether the call can be sent over this binding as it is.
+    fn is_ready(&self, binding: &Binding) -> bool {
+        self.retry.as_ref().is_none_or(|retry| retry.is_ready(&binding.route))
     }
 
     fn terms(&mut self) -> Terms {
@@ -219,17 +235,21 @@ impl<R: Request> Exchange<R> {
     /// Stands in the queue from now on, and then looks for a binding; for no longer than the call has time.
     fn bind(&mut self) -> BoxFuture<'static, Bound> {
         let (link, queued, number) = (Arc::clone(&self.link), self.link.queue(), self.number);
-        Box::pin(bound(link, queued, number, self.deadline()))
+        Box::pin(bound(link, queued, number, self.deadline(), self.is_once()))
     }
 
     /// The same after a pause: then the call stands at the end of the queue, as if it were made only now.
     fn bind_after(&mut self, pause: Duration) -> BoxFuture<'static, Bound> {
-        let (link, deadline) = (Arc::clone(&self.link), self.deadline());
+        let (link, deadline, once) = (Arc::clone(&self.link), self.deadline(), self.is_once());
         Box::pin(async move {
             tokio::time::sleep(pause).await;
             let (number, queued) = (link.number(), link.queue());
-            bound(link, queued, number, deadline).await
+            bound(link, queued, number, deadline, once).await
         })
+    }
+
+    fn is_once(&self) -> bool {
+        self.retry.as_ref().is_some_and(|retry| retry.once)
     }
 
     /// Sends the call; `None` when its end is to be waited for.
@@ -251,6 +271,9 @@ impl<R: Request> Exchange<R> {
         };
         if let Some(retry) = &mut self.retry {
             retry.idempotent = choice.flags.contains(MethodFlags::IDEMPOTENT);
+            if let Err(error) = retry.send(&binding.route, request.method()) {
+                return Some(Err(error));
+            }
         }
         match &binding.route {
             Route::Local(object) => {
@@ -352,6 +375,9 @@ impl<R: Request> Exchange<R> {
         let default = self.link.client.config().timeout_ms;
         if self.left_ms != default {
             frame.annotate(out, AnnotationId::DEADLINE, &self.left_ms.to_be_bytes());
+        }
+        if let Some(key) = self.retry.as_ref().and_then(|retry| retry.key()) {
+            frame.annotate(out, AnnotationId::ONCE, &key.encode());
         }
         match request.write(choice, handle, object, out) {
             Ok(()) => frame.finish(out, limit).map_err(|e| e.to_string()),
@@ -522,11 +548,19 @@ impl<R: Request> Drop for Exchange<R> {
     }
 }
 
-async fn bound(link: Arc<Link>, queued: Queued, number: u64, deadline: Instant) -> Bound {
+async fn bound(link: Arc<Link>, queued: Queued, number: u64, deadline: Instant, once: bool) -> Bound {
     let mut turn = None;
     let bind = async {
         turn = Some(queued.await);
-        link.bind().await
+        let binding = link.bind().await?;
+        if once
+            && let Route::Remote(connection, _) = &binding.route
+            && connection.keeps_replies()
+            && connection.session().is_none()
+        {
+            handshake::open_session(connection, link.client.config().connect_timeout_ms).await?;
+        }
+        Ok(binding)
     };
     let binding = tokio::time::timeout_at(deadline, bind).await;
     Bound { binding: binding.unwrap_or_else(|_| Err(late(&link))), turn, number }

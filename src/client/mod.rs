@@ -17,6 +17,7 @@ pub mod connect;
 pub mod dyn_proxy;
 pub mod error;
 mod exchange;
+mod keys;
 mod link;
 mod pool;
 pub mod proxy;

@@ -1,20 +1,77 @@
 //! A call that was told to try again: what for, and what is known of its attempts so far.
 
+use crate::client::binding::Route;
 use crate::client::error::CallError;
+use crate::client::keys::{Key, Keys};
 use crate::object::attempts::Attempts;
 use crate::object::outcome::{NotStarted, Unknown};
+use crate::wire::OnceKey;
 
 /// What such a call has beside its exchange; a call that was not told so has none.
 #[derive(Debug, Default)]
 pub(crate) struct Retry {
     /// The object says that running the method twice is as good as once.
     pub(crate) idempotent: bool,
+    /// It is to run once, over all its attempts.
+    pub(crate) once: bool,
+    key: Option<Key>,
+    /// Where the last attempt was sent, and where the one that may have run: which incarnation of the daemon, and which session there.
+    last: Option<Place>,
+    sent: Option<Place>,
     past: Attempts,
     /// The first attempt that may have run. From then on nobody can say of the call that it did not.
     doubt: Option<Unknown>,
 }
 
+type Place = (u128, u64);
+
 impl Retry {
+    /// The call begins.
+    pub(crate) fn begin(&mut self, keys: &Keys) {
+        if self.once && self.key.is_none() {
+            self.key = Some(keys.take());
+        }
+    }
+
+    /// What goes with each attempt of a call that is to run once.
+    pub(crate) fn key(&self) -> Option<OnceKey> {
+        self.key.as_ref().map(Key::wire)
+    }
+
+    /// Whether the call can be sent there at once.
+    pub(crate) fn is_ready(&self, route: &Route) -> bool {
+        match route {
+            Route::Remote(connection, _) if self.once => connection.session().is_some() || !connection.keeps_replies(),
+            _ => true,
+        }
+    }
+
+    /// It is to be sent there now.
+    ///
+    /// # Errors
+    /// It must not: nobody there knows whether it has run already, or will know afterwards.
+    pub(crate) fn send<E>(&mut self, route: &Route, method: &str) -> Result<(), CallError<E>> {
+        if !self.once {
+            return Ok(());
+        }
+        let (place, daemon) = match route {
+            Route::Local(_) => (None, "the daemon in this process"),
+            Route::Remote(connection, _) => {
+                (connection.session().map(|number| (connection.incarnation(), number)), connection.peer())
+            }
+        };
+        if self.sent.is_some() && self.sent != place {
+            let problem = "it is not the one that the call was sent to, or has forgotten the session since".to_owned();
+            return Err(CallError::Unknown(Unknown::SessionLost { daemon: daemon.to_owned(), problem }));
+        }
+        if place.is_none() && matches!(route, Route::Remote(..)) {
+            let problem = format!("{daemon} keeps no replies, so that it could run more than once");
+            return Err(CallError::NotStarted(NotStarted::Unsupported { method: method.to_owned(), problem }));
+        }
+        self.last = place;
+        Ok(())
+    }
+
     /// Attempts that have failed.
     pub(crate) fn failed(&self) -> u32 {
         self.past.count()
@@ -30,7 +87,10 @@ impl Retry {
             CallError::NotStarted(
                 NotStarted::Unresolved { .. } | NotStarted::NoSuchObject { .. } | NotStarted::StaleReference { .. },
             ) if found => Some(0),
-            CallError::Unknown(Unknown::Disconnected { .. } | Unknown::Aborted { .. }) if self.idempotent => Some(0),
+            // It waited for a caller who seemed to have gone.
+            CallError::NotStarted(NotStarted::Cancelled) if self.once && self.failed() > 0 => Some(0),
+            CallError::Unknown(Unknown::Disconnected { .. }) if self.once || self.idempotent => Some(0),
+            CallError::Unknown(Unknown::Aborted { .. }) if self.idempotent && !self.once => Some(0),
             _ => None,
         }
     }
@@ -40,6 +100,7 @@ impl Retry {
         self.past.add(error.to_string());
         if let CallError::Unknown(why) = error {
             self.doubt.get_or_insert_with(|| why.clone());
+            self.sent = self.last;
         }
     }
 

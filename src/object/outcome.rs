@@ -225,6 +225,14 @@ pub enum Unknown {
         /// The object.
         object: String,
     },
+    /// The connection was lost while the call was under way, and the daemon does not know, or no longer knows, what became of it.
+    #[error("{daemon} does not know what became of the call: {problem}")]
+    SessionLost {
+        /// The daemon that was asked.
+        daemon: String,
+        /// Why not.
+        problem: String,
+    },
     /// One of its attempts may have run; it was told to make several. It does not travel, and stays the last of them.
     #[error("{last}; it was tried {} times", attempts.count() + 1)]
     #[serde(skip)]
@@ -250,6 +258,7 @@ impl Unknown {
             Unknown::Disconnected { .. } => "Pyroxene.Disconnected",
             Unknown::OutOfTime { .. } => "Pyroxene.TimedOut",
             Unknown::Aborted { .. } => "Pyroxene.Aborted",
+            Unknown::SessionLost { .. } => "Pyroxene.SessionLost",
             Unknown::Retried { last, .. } => last.class(),
         }
     }

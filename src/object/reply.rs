@@ -106,7 +106,7 @@ pub(crate) struct LocalCaller<M: RemoteMessage> {
     /// The message, until the object opens it.
     pub(crate) message: Option<M>,
     /// Where the handler's outcome goes; `None` for a oneway.
-    pub(crate) sender: Option<oneshot::Sender<Result<M::Output, Box<Refusal<M>>>>>,
+    pub(crate) sender: Option<oneshot::Sender<LocalEnd<M>>>,
     /// The object called.
     pub(crate) object: Arc<str>,
     /// The correlation id of the call.
@@ -114,6 +114,9 @@ pub(crate) struct LocalCaller<M: RemoteMessage> {
     /// What does not run may be made again.
     pub(crate) again: bool,
 }
+
+/// How a call in this process ended.
+pub(crate) type LocalEnd<M> = Result<<M as RemoteMessage>::Output, Box<Refusal<M>>>;
 
 /// How a call in this process ended, when its handler did not end it.
 pub(crate) struct Refusal<M> {
@@ -252,6 +255,18 @@ impl Reply {
 
     pub(crate) fn local(reply: Box<dyn LocalReply>) -> Reply {
         Reply { to: Some(To::Local(reply)), begun: false }
+    }
+
+    /// The outcome goes there instead.
+    pub(crate) fn redirect(&mut self, sink: Arc<dyn ReplySink>) {
+        if let Some(To::Wire(wire)) = &mut self.to {
+            wire.sink = sink;
+        }
+    }
+
+    /// Somebody else answers.
+    pub(crate) fn forget(mut self) {
+        self.to = None;
     }
 
     /// From here on the call has run.
@@ -425,6 +440,17 @@ impl Drop for Reply {
             (false, _) => Failure::NotStarted(NotStarted::Draining { what: object }),
         };
         self.end(failure);
+    }
+}
+
+/// Writes the reply of a call that ends with a fault of ours, in postcard.
+pub(crate) fn write_fault(fault: &Fault, seq: u16, out: &mut Vec<u8>) {
+    let id = SerializerId::POSTCARD;
+    let writer = FrameWriter::begin(out, MessageType::Result, id, Flags::EXCEPTION, seq, CorrelationId::NONE);
+    match fault.encode(id, out) {
+        // A few bytes are never too many.
+        Ok(()) => drop(writer.finish(out, u32::MAX)),
+        Err(_) => writer.abandon(out),
     }
 }
 

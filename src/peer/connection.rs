@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
 
 use tokio::time::Instant;
@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) peer_limits: PeerLimits,
     /// What the peer speaks.
     pub(crate) features: Features,
+    /// The number of this end's session, once the peer has opened it.
+    pub(crate) session: OnceLock<u64>,
     pub(crate) caller: Arc<Caller>,
     pub(crate) log: slog::Logger,
     /// Calls are logged one by one.
@@ -151,6 +153,21 @@ impl Connection {
     /// The largest frame the peer takes, bytes.
     pub fn max_message(&self) -> u32 {
         self.0.0.peer_limits.max_message
+    }
+
+    /// Which start of the daemon is at the other end.
+    pub(crate) fn incarnation(&self) -> u128 {
+        self.0.0.caller.session
+    }
+
+    /// Whether the peer keeps replies for sessions.
+    pub(crate) fn keeps_replies(&self) -> bool {
+        self.0.0.features.contains(Features::SESSIONS)
+    }
+
+    /// The number of this end's session at the other end, once it is open.
+    pub(crate) fn session(&self) -> Option<u64> {
+        self.0.0.session.get().copied()
     }
 
     /// Starts a call that has so many milliseconds: `write` appends its frame. Returns the place to [`poll`](Connection::poll) for its end.
@@ -288,7 +305,17 @@ impl Shared {
         };
         let verbose = slog::Drain::is_enabled(&log, slog::Level::Debug);
         let (state, given_up) = (Mutex::new(state), GivenUp::default());
-        Arc::new(Shared { state, limits, peer_limits, features, caller, log, verbose, given_up })
+        Arc::new(Shared {
+            state,
+            limits,
+            peer_limits,
+            features,
+            session: OnceLock::new(),
+            caller,
+            log,
+            verbose,
+            given_up,
+        })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

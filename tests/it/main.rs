@@ -17,6 +17,7 @@ mod fuzz_seeds;
 mod golden;
 mod limits;
 mod macros;
+mod once;
 mod order;
 #[cfg(unix)]
 mod processes;

@@ -4,40 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pyroxene::client::client::ClientConfig;
-use pyroxene::transport::Network;
-use pyroxene::{CallError, Client, DynProxy, NotStarted, Proxy, Unknown, args};
+use pyroxene::{CallError, DynProxy, NotStarted, Proxy, Unknown, args};
 use tokio::time::Instant;
 
-use crate::support::flaky::{Fault, Flaky, Plan};
-use crate::support::pair::{Pair, Setup, client_with, hello_bytes, seeded_client_over, settle};
+use crate::support::broken::{loses_replies, over};
+use crate::support::flaky::{Fault, Plan};
+use crate::support::pair::{Pair, Setup, client_with, settle};
 use crate::support::worker::{Worker, WorkerProxy};
 
 fn is_busy<T, E>(ended: &Result<T, CallError<E>>) -> bool {
     matches!(ended, Err(CallError::NotStarted(NotStarted::Busy { .. })))
-}
-
-/// A pair whose connections have these fates once the handshake is through; the rest are sound.
-async fn over(pair: &Pair, plans: &[Plan]) -> (Client, Arc<Flaky>) {
-    let hello = hello_bytes(pair).await;
-    let plans = plans.iter().map(|plan| Plan { out: plan.out.map(|(at, fault)| (hello + at, fault)), ..*plan });
-    let flaky = Arc::new(Flaky::new(Arc::clone(&pair.network), plans));
-    (seeded_client_over(&(Arc::clone(&flaky) as Arc<dyn Network>)), flaky)
-}
-
-/// The request arrives, and its reply does not.
-async fn loses_replies(pair: &Pair, connections: usize) -> Client {
-    let back = answer_bytes(pair).await;
-    // At its first byte: when there is none left to come, the connection breaks before the request is sent.
-    let plan = Plan { back: Some((back + 1, Fault::Break)), ..Plan::default() };
-    over(pair, &vec![plan; connections]).await.0
-}
-
-/// Bytes that come back before the first reply.
-async fn answer_bytes(pair: &Pair) -> u64 {
-    let flaky = Arc::new(Flaky::new(Arc::clone(&pair.network), []));
-    let network = Arc::clone(&flaky) as Arc<dyn Network>;
-    DynProxy::connect_with(&seeded_client_over(&network), pair.uri()).await.unwrap();
-    flaky.traffic.back()
 }
 
 #[actix::test]

@@ -12,10 +12,11 @@ use crate::object::invocation::{Body, Invocation, nearest};
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{Reply, ReplySink, WireReply};
 use crate::peer::connection::Shared;
-use crate::peer::driver::Driver;
+use crate::peer::driver::{Driver, once};
 use crate::peer::items;
 use crate::peer::lane::Lane;
-use crate::wire::{Features, Flags, Frame, SerializerId};
+use crate::peer::session::Waiter;
+use crate::wire::{AnnotationId, Features, Flags, Frame, SerializerId};
 
 impl Driver {
     #[inline]
@@ -61,15 +62,26 @@ impl Driver {
         {
             return refuse(reply(&export.lane, method), why);
         }
+        let mut reply = reply(&export.lane, method);
+        if !annotations.is_empty()
+            && let Some(key) = annotations.find(AnnotationId::ONCE)
+        {
+            let waiter = Waiter { lane: Arc::clone(&export.lane), seq: header.seq, size };
+            match once::admit(self.session.as_ref(), key, name, waiter, oneway) {
+                Ok(Some(session)) => reply.redirect(session),
+                Ok(None) => return reply.forget(),
+                Err(why) => return refuse(reply, why),
+            }
+        }
         if let Err(why) = export.admit() {
-            return refuse(reply(&export.lane, method), why);
+            return refuse(reply, why);
         }
         let left = annotations.deadline_ms().map_or(self.default_deadline, |ms| Duration::from_millis(ms.into()));
         if self.shared.verbose {
             slog::debug!(self.shared.log, "call"; "object" => &**export.object.label(), "method" => name,
                 "peer" => &self.shared.caller.address, "correlation" => %header.correlation);
         }
-        let invocation = Invocation::new(method, body, now + left, reply(&export.lane, method));
+        let invocation = Invocation::new(method, body, now + left, reply);
         if handle != self.arrived_for {
             self.deliver();
             self.arrived_for = handle;
