@@ -10,7 +10,7 @@ use crate::names::{text, without_self};
 use crate::options::{Options, Place};
 
 /// Names that the proxy has functions of its own for.
-const OF_THE_PROXY: [&str; 2] = ["connect", "proxy"];
+const OF_THE_PROXY: [&str; 3] = ["connect", "proxy", "retrying"];
 
 /// The method that a signature describes. `this` is what `Self` stands for, if it stands for one type.
 pub(crate) fn method(

@@ -40,6 +40,11 @@ pub(crate) fn proxy(object: &Object) -> TokenStream {
                 &self.0
             }
 
+            /// The same proxy, each of whose calls is told to retry.
+            #vis fn retrying(&self) -> #proxy {
+                #proxy(self.0.retrying())
+            }
+
             #(#methods)*
         }
 

@@ -21,8 +21,8 @@ use crate::object::invocation::Invocation;
 use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
 use crate::object::message::{RemoteError, RemoteMessage};
-use crate::object::outcome::{Failure, NotStarted};
-use crate::object::reply::LocalCaller;
+use crate::object::outcome::NotStarted;
+use crate::object::reply::{LocalCaller, LocalEnd};
 use crate::peer::in_flight::Answer;
 use crate::wire::SerializerId;
 use crate::wire::varint::write_varint;
@@ -42,6 +42,57 @@ impl<M: RemoteMessage> Call<M> {
     /// The time the call has, milliseconds; it travels with the call and limits the calls made on its behalf.
     pub fn timeout_ms(mut self, ms: u32) -> Call<M> {
         self.0.asked_ms = Some(ms);
+        self
+    }
+
+    /// Tries again until the call's time is over, with growing pauses, what surely did not run and where that can help: what found a full
+    /// queue, a daemon that is ending, or nobody. A method that is [idempotent] is also tried again when nobody knows whether it ran.
+    ///
+    /// Each further attempt stands at the end of the queue, as if the call were made only then. The error says what came of those before:
+    /// [`CallError::history`].
+    ///
+    /// ```no_run
+    /// # #[cfg(all(feature = "macros", feature = "daemon"))] {
+    /// # #[derive(Default)] pub struct Account { balance: u64 }
+    /// #[pyroxene::remote]
+    /// impl Account {
+    ///     #[remote(idempotent)]
+    ///     pub fn balance(&self) -> u64 {
+    ///         self.balance
+    ///     }
+    /// }
+    ///
+    /// # async fn example(account: AccountProxy) -> Result<(), pyroxene::CallError> {
+    /// let balance = account.balance().retry().timeout_ms(5_000).await?;
+    /// # let _ = balance; Ok(()) }
+    /// # }
+    /// ```
+    ///
+    /// [idempotent]: crate::object::interface::MethodFlags::IDEMPOTENT
+    pub fn retry(mut self) -> Call<M> {
+        self.0.retry();
+        self
+    }
+
+    /// Tries again as [`retry`](Call::retry) does, and when the connection is lost while the call is under way as well; yet it runs once.
+    ///
+    /// The call has a key, by which the daemon knows it again: a further attempt waits for the one that runs, or gets its reply, which is kept
+    /// for ten minutes. A daemon that was started anew, or has forgotten the session, cannot know; then the call ends as
+    /// [`SessionLost`](crate::Unknown::SessionLost), and is not run again. The first such call on a connection costs a round trip more.
+    ///
+    /// An object of this process has no connection to lose, and keeps nothing.
+    ///
+    /// ```no_run
+    /// # #[cfg(all(feature = "macros", feature = "daemon"))] {
+    /// # #[derive(Default)] pub struct Account { balance: u64 }
+    /// # #[pyroxene::remote] impl Account { pub fn pay(&mut self, amount: u64) -> u64 { self.balance -= amount; self.balance } }
+    /// # async fn example(account: AccountProxy) -> Result<(), pyroxene::CallError> {
+    /// let left = account.pay(30).once().timeout_ms(60_000).await?;
+    /// # let _ = left; Ok(()) }
+    /// # }
+    /// ```
+    pub fn once(mut self) -> Call<M> {
+        self.0.once();
         self
     }
 
@@ -131,8 +182,13 @@ impl<M: RemoteMessage> Request for Typed<M> {
 
     fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> LocalCall<M> {
         let (sender, receiver) = oneshot::channel();
+        let index = self.index;
         self.enqueue(choice, object, call, Some(sender));
-        LocalCall(receiver)
+        LocalCall { receiver, index, back: None }
+    }
+
+    fn take_back(outcome: &mut LocalCall<M>) -> Option<Typed<M>> {
+        outcome.back.take().map(|message| Typed { message, index: outcome.index })
     }
 
     fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) {
@@ -146,29 +202,40 @@ impl<M: RemoteMessage> Typed<M> {
         choice: Choice,
         object: &Arc<dyn LocalObject>,
         call: Terms,
-        sender: Option<oneshot::Sender<Result<M::Output, Failure>>>,
+        sender: Option<oneshot::Sender<LocalEnd<M>>>,
     ) {
         let caller = LocalCaller {
             message: Some(self.message),
             sender,
             object: Arc::clone(object.label()),
             correlation: call.correlation,
+            again: call.again,
         };
         object.submit(Invocation::local(choice.index, call.deadline, caller));
     }
 }
 
 /// The outcome of a call in this process.
-pub(crate) struct LocalCall<M: RemoteMessage>(oneshot::Receiver<Result<M::Output, Failure>>);
+pub(crate) struct LocalCall<M: RemoteMessage> {
+    receiver: oneshot::Receiver<LocalEnd<M>>,
+    index: usize,
+    /// The message of a call that did not run.
+    back: Option<M>,
+}
+
+impl<M: RemoteMessage> Unpin for LocalCall<M> {}
 
 impl<M: RemoteMessage> Future for LocalCall<M> {
     type Output = Option<Result<M::Reply, CallError<M::Error>>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ended = std::task::ready!(Pin::new(&mut self.0).poll(cx));
+        let ended = std::task::ready!(Pin::new(&mut self.receiver).poll(cx));
         Poll::Ready(ended.ok().map(|outcome| match outcome {
             Ok(output) => M::outcome(output).map_err(CallError::Raised),
-            Err(failure) => Err(failure.into()),
+            Err(refusal) => {
+                self.back = refusal.message;
+                Err(refusal.failure.into())
+            }
         }))
     }
 }

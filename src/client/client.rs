@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
+use crate::client::backoff::Backoff;
+use crate::client::keys::Keys;
 use crate::client::pool::Pool;
 use crate::object::context::CallContext;
 use crate::object::local::LocalDaemons;
@@ -23,6 +25,8 @@ pub struct ClientConfig {
     pub connect_timeout_ms: u32,
     /// The pause after a failed attempt to connect; doubled with each further one, up to the second value. Milliseconds.
     pub backoff_ms: (u32, u32),
+    /// The pause before a call that was told to is tried again; doubled with each further attempt, up to the second value. Milliseconds.
+    pub retry_ms: (u32, u32),
     /// What a peer may send and hold.
     pub limits: Limits,
     /// Where log lines go.
@@ -31,7 +35,7 @@ pub struct ClientConfig {
     pub network: Arc<dyn Network>,
     /// The daemons of this process.
     pub local: LocalDaemons,
-    /// Where ids and jitter come from; given by tests that must repeat.
+    /// Where ids and jitter come from; given by tests that must repeat. Two clients with the same are one and the same to a daemon.
     pub seed: Option<u64>,
 }
 
@@ -41,6 +45,7 @@ impl Default for ClientConfig {
             timeout_ms: 30_000,
             connect_timeout_ms: 5_000,
             backoff_ms: (50, 2_000),
+            retry_ms: (10, 1_000),
             limits: Limits::default(),
             log: slog::Logger::root(slog::Discard, slog::o!()),
             network: Arc::new(SystemNetwork),
@@ -57,10 +62,13 @@ pub struct Client(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) config: ClientConfig,
     pub(crate) pool: Pool,
+    pub(crate) backoff: Backoff,
     pub(crate) resolver: Arc<dyn Resolver>,
     /// Identifies this client to daemons, over all its connections.
     pub(crate) session: u128,
     links: AtomicU64,
+    /// Of calls that are to run once.
+    pub(crate) keys: Keys,
 }
 
 /// Turns a name into the URI of an object.
@@ -84,8 +92,16 @@ impl Client {
             None => rand::rngs::StdRng::from_rng(&mut rand::rng()),
         };
         let session: u128 = rng.random();
-        let pool = Pool::new(rng.random());
-        Client(Arc::new(Inner { config, pool, resolver, session, links: AtomicU64::new(0) }))
+        let backoff = Backoff::new(rng.random());
+        Client(Arc::new(Inner {
+            config,
+            pool: Pool::default(),
+            backoff,
+            resolver,
+            session,
+            links: AtomicU64::new(0),
+            keys: Keys::default(),
+        }))
     }
 
     /// How it behaves.

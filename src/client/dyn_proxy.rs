@@ -115,6 +115,18 @@ impl DynCall {
         self.0.asked_ms = Some(ms);
         self
     }
+
+    /// Tries again, and runs once, as [`Call::once`](crate::Call::once).
+    pub fn once(mut self) -> DynCall {
+        self.0.once();
+        self
+    }
+
+    /// Tries again, as [`Call::retry`](crate::Call::retry).
+    pub fn retry(mut self) -> DynCall {
+        self.0.retry();
+        self
+    }
 }
 
 impl Future for DynCall {
@@ -126,6 +138,7 @@ impl Future for DynCall {
 }
 
 /// A call by name.
+#[derive(Clone)]
 pub(crate) struct Named {
     pub(super) method: String,
     pub(super) args: Args,
@@ -176,8 +189,13 @@ impl Request for Named {
 
     fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> LocalDynCall {
         let (sender, receiver) = oneshot::channel();
+        let kept = call.again.then(|| self.clone());
         self.enqueue(choice, object, call, Some(sender));
-        LocalDynCall(receiver)
+        LocalDynCall { receiver, kept }
+    }
+
+    fn take_back(outcome: &mut LocalDynCall) -> Option<Named> {
+        outcome.kept.take()
     }
 
     fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) {
@@ -200,13 +218,17 @@ impl Named {
 }
 
 /// The outcome of a call by name in this process.
-pub(crate) struct LocalDynCall(oneshot::Receiver<Result<Value, Failure>>);
+pub(crate) struct LocalDynCall {
+    receiver: oneshot::Receiver<Result<Value, Failure>>,
+    /// The call, if it may be made again.
+    kept: Option<Named>,
+}
 
 impl Future for LocalDynCall {
     type Output = Option<Result<Value, CallError>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ended = std::task::ready!(Pin::new(&mut self.0).poll(cx));
+        let ended = std::task::ready!(Pin::new(&mut self.receiver).poll(cx));
         Poll::Ready(ended.ok().map(|outcome| outcome.map_err(CallError::from)))
     }
 }

@@ -1,6 +1,7 @@
 //! How calls and connects fail, as their callers see it.
 
 use crate::codec::fault::Fault;
+use crate::object::attempts::Attempts;
 use crate::object::message::Never;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
 
@@ -43,6 +44,20 @@ impl<E> CallError<E> {
             CallError::NotStarted(why) => why.retry_after(),
             _ => None,
         }
+    }
+
+    /// The attempts before the last one, if it was told to make several.
+    pub fn history(&self) -> Option<&Attempts> {
+        match self {
+            CallError::NotStarted(NotStarted::Retried { attempts, .. })
+            | CallError::Unknown(Unknown::Retried { attempts, .. }) => Some(attempts),
+            _ => None,
+        }
+    }
+
+    /// How often it was tried.
+    pub fn attempts(&self) -> u32 {
+        self.history().map_or(1, |attempts| attempts.count().saturating_add(1))
     }
 
     /// What happened at the other end, line by line: the backtrace of a panic, the chain of causes of an error.

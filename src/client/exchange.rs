@@ -1,5 +1,6 @@
 //! One call from its caller's side: send, wait, and say truthfully how it ended.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,24 +11,27 @@ use tokio::time::{Instant, Sleep};
 
 use crate::client::binding::{Binding, Choice, Route};
 use crate::client::error::CallError;
-use crate::client::link::{Link, Turn};
+use crate::client::link::{Link, Queued, Turn};
+use crate::client::retry::Retry;
 use crate::client::runtime;
 use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
+use crate::object::interface::MethodFlags;
 use crate::object::items::{Incoming, carried};
 use crate::object::local::LocalObject;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
 use crate::object::panic;
 use crate::peer::connection::StartError;
+use crate::peer::handshake;
 use crate::peer::in_flight::{Answer, Ending};
 use crate::peer::uploads::{Destination, Uploads};
 use crate::transport::network::BoxFuture;
 use crate::wire::{AnnotationId, CorrelationId, Features, Flags, FrameWriter, MessageType, SerializerId};
 
 /// What differs between calls with a typed message and calls by name.
-pub(crate) trait Request: Send + Unpin + 'static {
+pub(crate) trait Request: Sized + Send + Unpin + 'static {
     type Value;
-    type Raised;
+    type Raised: Display;
     /// The outcome of a call in this process.
     type Local: Future<Output = Option<Result<Self::Value, CallError<Self::Raised>>>> + Send + Unpin;
 
@@ -46,6 +50,8 @@ pub(crate) trait Request: Send + Unpin + 'static {
     fn raised(fault: &Fault, budget: &Budget) -> Option<Self::Raised>;
     /// Puts the call into the queue of an object of this process.
     fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> Self::Local;
+    /// The call of which this is the outcome, if it did not run and `call` said that it may be made again.
+    fn take_back(outcome: &mut Self::Local) -> Option<Self>;
     /// The same, when nobody waits for the outcome.
     fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms);
 }
@@ -55,9 +61,11 @@ pub(crate) trait Request: Send + Unpin + 'static {
 pub(crate) struct Terms {
     pub(crate) deadline: Instant,
     pub(crate) correlation: CorrelationId,
+    /// What does not run may be made again.
+    pub(crate) again: bool,
 }
 
-/// Attempts that one call may make: what surely did not run is tried again where that can help.
+/// Attempts that a call makes without having been told to: what surely did not run is tried again where that can help.
 const ATTEMPTS: u32 = 3;
 
 /// One call under way.
@@ -66,6 +74,8 @@ pub(crate) struct Exchange<R: Request> {
     /// Kept until the end, since what surely did not run may be sent again.
     request: Option<R>,
     pub(crate) asked_ms: Option<u32>,
+    /// Of a call that was told to try again.
+    retry: Option<Box<Retry>>,
     correlation: CorrelationId,
     /// Known once somebody had to know it: most calls leave it to their connection, which asks the clock once for many.
     deadline: Option<Instant>,
@@ -89,7 +99,13 @@ enum State<R: Request> {
 }
 
 /// A binding, and the turn in which the call is to be sent.
-type Bound = (Result<Arc<Binding>, NotStarted>, Option<Turn>);
+struct Bound {
+    binding: Result<Arc<Binding>, NotStarted>,
+    turn: Option<Turn>,
+    /// The call's place among those of the proxy.
+    number: u64,
+}
+
 type Ended<R> = Result<<R as Request>::Value, CallError<<R as Request>::Raised>>;
 
 impl<R: Request> Exchange<R> {
@@ -99,6 +115,7 @@ impl<R: Request> Exchange<R> {
             link,
             request: Some(request),
             asked_ms: None,
+            retry: None,
             correlation: CorrelationId::NONE,
             deadline: None,
             time_ms: 0,
@@ -110,11 +127,21 @@ impl<R: Request> Exchange<R> {
         }
     }
 
+    /// It is to be tried again where that is safe and can help.
+    pub(crate) fn retry(&mut self) {
+        self.retry.get_or_insert_default();
+    }
+
+    /// The same, and it runs once, however often it is tried.
+    pub(crate) fn once(&mut self) {
+        self.retry.get_or_insert_default().once = true;
+    }
+
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Ended<R>> {
         loop {
             let ended = match &mut self.state {
                 State::New => {
-                    match self.begin() {
+                    match self.begin().filter(|binding| self.is_ready(binding)) {
                         Some(binding) => match self.start(binding, cx) {
                             // It was only just sent; its waker is in the table.
                             None if matches!(self.state, State::Waiting { .. }) => return Poll::Pending,
@@ -127,9 +154,9 @@ impl<R: Request> Exchange<R> {
                     }
                 }
                 State::Binding(bind) => {
-                    let (bound, turn) = std::task::ready!(bind.as_mut().poll(cx));
-                    self.left_ms = self.left();
-                    let ended = match bound {
+                    let Bound { binding, turn, number } = std::task::ready!(bind.as_mut().poll(cx));
+                    (self.left_ms, self.number) = (self.left(), number);
+                    let ended = match binding {
                         Ok(binding) => self.start(binding, cx),
                         Err(why) => Some(Err(CallError::NotStarted(why))),
                     };
@@ -141,7 +168,9 @@ impl<R: Request> Exchange<R> {
                     let Route::Remote(connection, _) = &binding.route else { return Poll::Pending };
                     let Some((ending, deadline)) = connection.poll(*seq, cx.waker()) else { return Poll::Pending };
                     // Straight to the caller: an ending is large, and what is large is slow to move on at once.
-                    if let Ending::Reply(answer) = &ending
+                    if self.retry.is_none()
+                        && self.uploads.is_none()
+                        && let Ending::Reply(answer) = &ending
                         && answer.is_value()
                         && let Ok(value) = R::read(answer, &Budget::default())
                     {
@@ -152,8 +181,9 @@ impl<R: Request> Exchange<R> {
                     self.end(ending)
                 }
                 State::Local { outcome, timer } => {
-                    if let Poll::Ready(outcome) = Pin::new(outcome).poll(cx) {
-                        Some(outcome.unwrap_or_else(|| {
+                    if let Poll::Ready(ended) = Pin::new(&mut *outcome).poll(cx) {
+                        self.request = R::take_back(outcome);
+                        Some(ended.unwrap_or_else(|| {
                             let object = self.link.uri.to_string();
                             Err(CallError::Unknown(Unknown::Aborted { object }))
                         }))
@@ -172,6 +202,14 @@ impl<R: Request> Exchange<R> {
                     *timeout_ms = self.time_ms;
                 }
                 self.state = State::Done;
+                if self.retry.is_some() {
+                    ended = match self.once_more(ended) {
+                        Some(ended) => ended,
+                        None => continue,
+                    };
+                    // Its key is needed no more.
+                    self.retry = None;
+                }
                 if let Some(uploads) = self.uploads.take() {
                     match &ended {
                         Err(CallError::NotStarted(_)) => uploads.recall(),
@@ -193,11 +231,19 @@ impl<R: Request> Exchange<R> {
         let own = self.link.correlation(self.number);
         (self.time_ms, self.correlation) = self.link.client.inherit(self.asked_ms, own);
         self.left_ms = self.time_ms;
+        if let Some(retry) = &mut self.retry {
+            retry.begin(&self.link.client.0.keys);
+        }
         binding
     }
 
+    /// Whether the call can be sent over this binding as it is.
+    fn is_ready(&self, binding: &Binding) -> bool {
+        self.retry.as_ref().is_none_or(|retry| retry.is_ready(&binding.route))
+    }
+
     fn terms(&mut self) -> Terms {
-        Terms { deadline: self.deadline(), correlation: self.correlation }
+        Terms { deadline: self.deadline(), correlation: self.correlation, again: self.retry.is_some() }
     }
 
     /// When its time ends, which begins now if it has not yet.
@@ -214,22 +260,28 @@ impl<R: Request> Exchange<R> {
 
     /// Stands in the queue from now on, and then looks for a binding; for no longer than the call has time.
     fn bind(&mut self) -> BoxFuture<'static, Bound> {
-        let (link, queued, deadline) = (Arc::clone(&self.link), self.link.queue(), self.deadline());
+        let (link, queued, number) = (Arc::clone(&self.link), self.link.queue(), self.number);
+        Box::pin(bound(link, queued, number, self.deadline(), self.is_once()))
+    }
+
+    /// The same after a pause: then the call stands at the end of the queue, as if it were made only now.
+    fn bind_after(&mut self, pause: Duration) -> BoxFuture<'static, Bound> {
+        let (link, deadline, once) = (Arc::clone(&self.link), self.deadline(), self.is_once());
         Box::pin(async move {
-            let mut turn = None;
-            let bind = async {
-                turn = Some(queued.await);
-                link.bind().await
-            };
-            let bound = tokio::time::timeout_at(deadline, bind).await;
-            (bound.unwrap_or_else(|_| Err(late(&link))), turn)
+            tokio::time::sleep(pause).await;
+            let (number, queued) = (link.number(), link.queue());
+            bound(link, queued, number, deadline, once).await
         })
+    }
+
+    fn is_once(&self) -> bool {
+        self.retry.as_ref().is_some_and(|retry| retry.once)
     }
 
     /// Sends the call; `None` when its end is to be waited for.
     fn start(&mut self, binding: Arc<Binding>, cx: &mut Context<'_>) -> Option<Ended<R>> {
         self.attempts += 1;
-        if self.attempts > 1 && self.link.is_overtaken(self.number) {
+        if self.attempts > 1 && self.retry.is_none() && self.link.is_overtaken(self.number) {
             // Order goes before delivery: it is a gap, and its caller is told.
             let problem =
                 "the connection was lost before it was sent, and a later call of this proxy was sent since".to_owned();
@@ -243,6 +295,12 @@ impl<R: Request> Exchange<R> {
             Ok(choice) => choice,
             Err(why) => return Some(Err(CallError::NotStarted(why))),
         };
+        if let Some(retry) = &mut self.retry {
+            retry.idempotent = choice.flags.contains(MethodFlags::IDEMPOTENT);
+            if let Err(error) = retry.send(&binding.route, request.method()) {
+                return Some(Err(error));
+            }
+        }
         match &binding.route {
             Route::Local(object) => {
                 self.link.sent(self.number);
@@ -322,7 +380,13 @@ impl<R: Request> Exchange<R> {
             NotStarted::StaleReference { .. } | NotStarted::Draining { .. } => self.link.is_named(),
             _ => false,
         };
-        if !elsewhere || self.attempts >= ATTEMPTS || self.request.is_none() {
+        let told = self.retry.is_some();
+        if !elsewhere || self.request.is_none() || (self.attempts >= ATTEMPTS && !told) {
+            return Some(Err(CallError::NotStarted(why)));
+        }
+        if told {
+            // It is up to the history of the call, and after a pause.
+            self.link.forget(binding);
             return Some(Err(CallError::NotStarted(why)));
         }
         if let Some(uploads) = self.uploads.take() {
@@ -336,6 +400,33 @@ impl<R: Request> Exchange<R> {
         self.link.forget(binding);
         self.state = State::Binding(self.bind());
         None
+    }
+
+    /// An attempt of a call that was told to try again has ended: once more, where that is safe and can help and time is left; otherwise
+    /// that is the call's end.
+    #[cold]
+    fn once_more(&mut self, ended: Ended<R>) -> Option<Ended<R>> {
+        let deadline = self.deadline();
+        let Some(retry) = &mut self.retry else { return Some(ended) };
+        let error = match ended {
+            Ok(value) => return Some(Ok(value)),
+            Err(error) => error,
+        };
+        let inner = &self.link.client.0;
+        let pause = retry.hint(&error, self.link.was_found()).map(|hint| {
+            Duration::from_millis(hint.into()) + inner.backoff.pause(inner.config.retry_ms, retry.failed() + 1)
+        });
+        match pause {
+            Some(pause) if self.request.is_some() && Instant::now() + pause < deadline => {
+                slog::debug!(inner.config.log, "call is tried again"; "uri" => %self.link.uri, "why" => %error,
+                    "attempts" => retry.failed() + 1, "pause_ms" => pause.as_millis() as u64,
+                    "correlation" => %self.correlation);
+                retry.add(&error);
+                self.state = State::Binding(self.bind_after(pause));
+                None
+            }
+            _ => Some(Err(retry.conclude(error))),
+        }
     }
 
     #[expect(clippy::too_many_arguments, reason = "they are the parts of one frame")]
@@ -368,6 +459,9 @@ impl<R: Request> Exchange<R> {
         let default = self.link.client.config().timeout_ms;
         if self.left_ms != default {
             frame.annotate(out, AnnotationId::DEADLINE, &self.left_ms.to_be_bytes());
+        }
+        if let Some(key) = self.retry.as_ref().and_then(|retry| retry.key()) {
+            frame.annotate(out, AnnotationId::ONCE, &key.encode());
         }
         match payload(out) {
             Ok(()) => frame.finish(out, limit).map_err(|e| e.to_string()),
@@ -469,9 +563,9 @@ impl<R: Request> Exchange<R> {
         }
         let bind = self.bind();
         runtime::spawn(async move {
-            let (bound, turn) = bind.await;
+            let Bound { binding, turn, .. } = bind.await;
             self.left_ms = self.left();
-            let sent = match bound {
+            let sent = match binding {
                 Ok(binding) => self.oneway(&binding),
                 Err(why) => Err(why),
             };
@@ -542,6 +636,24 @@ impl<R: Request> Drop for Exchange<R> {
             State::New | State::Binding(_) | State::Done => {}
         }
     }
+}
+
+async fn bound(link: Arc<Link>, queued: Queued, number: u64, deadline: Instant, once: bool) -> Bound {
+    let mut turn = None;
+    let bind = async {
+        turn = Some(queued.await);
+        let binding = link.bind().await?;
+        if once
+            && let Route::Remote(connection, _) = &binding.route
+            && connection.speaks(Features::SESSIONS)
+            && connection.session().is_none()
+        {
+            handshake::open_session(connection, link.client.config().connect_timeout_ms).await?;
+        }
+        Ok(binding)
+    };
+    let binding = tokio::time::timeout_at(deadline, bind).await;
+    Bound { binding: binding.unwrap_or_else(|_| Err(late(&link))), turn, number }
 }
 
 fn late(link: &Link) -> NotStarted {

@@ -75,6 +75,13 @@ impl Link {
         (place.made, if free { place.binding.clone() } else { None })
     }
 
+    /// The number of a call that is made once more, as if it were made only now.
+    pub(crate) fn number(&self) -> u64 {
+        let mut place = self.place();
+        place.made += 1;
+        place.made
+    }
+
     /// The correlation id of the call with this number.
     #[inline]
     pub(crate) fn correlation(&self, number: u64) -> CorrelationId {
@@ -147,7 +154,8 @@ impl Link {
         let binding = match inner.config.local.find(&endpoint, &target) {
             Some(object) => Binding::local(object, self.interface),
             None => {
-                let (connection, table) = inner.pool.bind(&inner.config, inner.session, &endpoint, &target).await?;
+                let (connection, table) =
+                    inner.pool.bind(&inner.config, &inner.backoff, inner.session, &endpoint, &target).await?;
                 Binding::remote(connection, table, self.interface, self.label())
             }
         };
@@ -163,6 +171,11 @@ impl Link {
             Uri::Location(uri) => uri.name.to_string(),
             Uri::Object(_) | Uri::Meta(_) => self.uri.to_string(),
         }
+    }
+
+    /// Whether there was such an object: a call was sent to it.
+    pub(crate) fn was_found(&self) -> bool {
+        self.sent.load(Ordering::Relaxed) > 0
     }
 
     /// Whether asking anew can find the object elsewhere.

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "blocking")]
 mod background;
+mod backoff;
 pub mod binding;
 #[cfg(feature = "blocking")]
 pub mod blocking;
@@ -16,10 +17,12 @@ pub mod connect;
 pub mod dyn_proxy;
 pub mod error;
 mod exchange;
+mod keys;
 mod link;
 mod pool;
 pub mod proxy;
 pub mod report;
+mod retry;
 pub(crate) mod runtime;
 pub mod stream;
 

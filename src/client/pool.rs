@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rand::{RngExt, SeedableRng};
 use tokio::time::Instant;
 
+use crate::client::backoff::Backoff;
 use crate::client::client::ClientConfig;
 use crate::object::outcome::NotStarted;
 use crate::peer::connection::{Connection, WeakConnection};
@@ -15,9 +15,9 @@ use crate::uri::Endpoint;
 use crate::wire::{BindingTable, Target};
 
 /// The connections of a client.
+#[derive(Default)]
 pub(crate) struct Pool {
     places: Mutex<BTreeMap<Endpoint, Arc<Place>>>,
-    rng: Mutex<rand::rngs::StdRng>,
 }
 
 /// One daemon's address.
@@ -36,14 +36,11 @@ struct Attempt {
 }
 
 impl Pool {
-    pub(crate) fn new(seed: u64) -> Pool {
-        Pool { places: Mutex::default(), rng: Mutex::new(rand::rngs::StdRng::seed_from_u64(seed)) }
-    }
-
     /// A connection to the daemon at `endpoint`, and `target` on it.
     pub(crate) async fn bind(
         &self,
         config: &ClientConfig,
+        backoff: &Backoff,
         session: u128,
         endpoint: &Endpoint,
         target: &Target,
@@ -75,7 +72,7 @@ impl Pool {
             Err(why) => {
                 if matches!(why, NotStarted::Unreachable { .. }) {
                     attempt.failures += 1;
-                    attempt.not_before = Some(Instant::now() + self.pause(config.backoff_ms, attempt.failures));
+                    attempt.not_before = Some(Instant::now() + backoff.pause(config.backoff_ms, attempt.failures));
                 }
                 Err(why)
             }
@@ -100,13 +97,6 @@ impl Pool {
             Ok(result) => result,
             Err(_) => Err(unreachable(format!("no answer within {} ms", config.connect_timeout_ms))),
         }
-    }
-
-    /// Half of it is chance, so that those who failed together do not come back together.
-    fn pause(&self, (first, most): (u32, u32), failures: u32) -> Duration {
-        let full = u64::from(first).saturating_mul(1 << failures.saturating_sub(1).min(16)).min(most.into());
-        let random: f64 = self.rng.lock().unwrap_or_else(PoisonError::into_inner).random();
-        Duration::from_micros((full as f64 * (0.5 + random / 2.0) * 1000.0) as u64)
     }
 
     pub(crate) fn clear(&self) {

@@ -34,6 +34,8 @@ use crate::uri::Uri;
 /// ```
 pub struct Proxy<A: ?Sized = Any> {
     link: Arc<Link>,
+    /// Its calls are tried again.
+    retrying: bool,
     object: PhantomData<fn(&A)>,
 }
 
@@ -59,7 +61,13 @@ impl<A: Interface + ?Sized> Proxy<A> {
     where
         A: Accepts<M>,
     {
-        Call::new(Arc::clone(&self.link), A::INDEX, message)
+        let call = Call::new(Arc::clone(&self.link), A::INDEX, message);
+        if self.retrying { call.retry() } else { call }
+    }
+
+    /// The same proxy, each of whose calls is told to [`retry`](Call::retry).
+    pub fn retrying(&self) -> Proxy<A> {
+        Proxy { retrying: true, ..self.clone() }
     }
 
     /// Sends a message without waiting for anything, in order with the calls made through this proxy. Whether it arrives and how it ends,
@@ -99,13 +107,13 @@ impl<A: Interface + ?Sized> Proxy<A> {
 
 impl<A: ?Sized> FromLink for Proxy<A> {
     fn from_link(link: Arc<Link>) -> Self {
-        Proxy { link, object: PhantomData }
+        Proxy { link, retrying: false, object: PhantomData }
     }
 }
 
 impl<A: ?Sized> Clone for Proxy<A> {
     fn clone(&self) -> Self {
-        Proxy { link: Arc::clone(&self.link), object: PhantomData }
+        Proxy { link: Arc::clone(&self.link), retrying: self.retrying, object: PhantomData }
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::client::error::CallError;
 use crate::codec::fault::Fault;
 
-/// The error, the chain of its causes, and what happened at the other end in a box of its own.
+/// The error, the attempts before it, the chain of its causes, and what happened at the other end in a box of its own.
 ///
 /// ```
 /// use pyroxene::{CallError, NotStarted};
@@ -22,6 +22,9 @@ pub fn report<E: Error + 'static>(error: &CallError<E>) -> String {
             let _ = writeln!(text, "  caused by: {error}");
             cause = error.source();
         }
+    }
+    if let Some(attempts) = error.history() {
+        let _ = write!(text, "{attempts}");
     }
     if let CallError::Failed(fault) = error {
         box_around(fault, &mut text);

@@ -125,6 +125,10 @@ impl Request for NamedItems {
         LocalItems(receiver)
     }
 
+    fn take_back(_: &mut LocalItems) -> Option<NamedItems> {
+        None
+    }
+
     fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) {
         self.0.tell(choice, object, call);
     }

@@ -21,6 +21,7 @@ use crate::daemon::spawn::Spawn;
 use crate::daemon::supervisor::{Forget, Supervisor};
 use crate::object::local::{LocalDaemon, LocalObject};
 use crate::peer::connection::Shared;
+use crate::peer::session::Sessions;
 use crate::transport::Stream;
 use crate::transport::network::BoxFuture;
 use crate::uri::{Endpoint, ObjectId, Uri};
@@ -100,6 +101,8 @@ pub(crate) struct Inner {
     endpoint: Endpoint,
     objects: Mutex<Objects>,
     connections: Mutex<Connections>,
+    /// What is kept for those who call, over all their connections.
+    pub(crate) sessions: Arc<Sessions>,
     /// One for each connection that may be open.
     pub(crate) places: Arc<Semaphore>,
     draining: AtomicBool,
@@ -154,6 +157,7 @@ impl Daemon {
             supervisor,
             endpoint: public.clone(),
             objects: Mutex::default(),
+            sessions: Arc::new(Sessions::new(&config.limits)),
             connections: Mutex::default(),
             places: Arc::new(Semaphore::new(config.limits.connections as usize)),
             draining: AtomicBool::new(false),

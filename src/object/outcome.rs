@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::codec::budget::Budget;
 use crate::codec::fault::{Detail, Fault};
 use crate::codec::{self, Value};
+use crate::object::attempts::Attempts;
 use crate::object::message::RemoteError;
 use crate::object::panic::PanicReport;
 use crate::wire::SerializerId;
@@ -130,6 +131,15 @@ pub enum NotStarted {
         /// What is missing, and what to do.
         problem: String,
     },
+    /// None of its attempts ran; it was told to make several. It does not travel, and stays the last of them.
+    #[error("{last}; it was tried {} times", attempts.count() + 1)]
+    #[serde(skip)]
+    Retried {
+        /// Those before the last.
+        attempts: Attempts,
+        /// Why the last one did not run.
+        last: Box<NotStarted>,
+    },
 }
 
 fn offer(nearest: Option<&str>) -> String {
@@ -154,7 +164,16 @@ impl NotStarted {
         match self {
             NotStarted::Busy { retry_after_ms, .. } => Some(*retry_after_ms),
             NotStarted::Draining { .. } | NotStarted::Unreachable { .. } => Some(500),
+            NotStarted::Retried { last, .. } => last.retry_after(),
             _ => None,
+        }
+    }
+
+    /// The same without the attempts before the last one.
+    pub fn last(&self) -> &NotStarted {
+        match self {
+            NotStarted::Retried { last, .. } => last.last(),
+            why => why,
         }
     }
 
@@ -175,6 +194,7 @@ impl NotStarted {
             NotStarted::Unresolved { .. } => "Pyroxene.Unresolved",
             NotStarted::NotSent { .. } => "Pyroxene.NotSent",
             NotStarted::Unsupported { .. } => "Pyroxene.Unsupported",
+            NotStarted::Retried { last, .. } => last.class(),
         }
     }
 }
@@ -205,14 +225,41 @@ pub enum Unknown {
         /// The object.
         object: String,
     },
+    /// The connection was lost while the call was under way, and the daemon does not know, or no longer knows, what became of it.
+    #[error("{daemon} does not know what became of the call: {problem}")]
+    SessionLost {
+        /// The daemon that was asked.
+        daemon: String,
+        /// Why not.
+        problem: String,
+    },
+    /// One of its attempts may have run; it was told to make several. It does not travel, and stays the last of them.
+    #[error("{last}; it was tried {} times", attempts.count() + 1)]
+    #[serde(skip)]
+    Retried {
+        /// Those before the last.
+        attempts: Attempts,
+        /// Why nobody knows.
+        last: Box<Unknown>,
+    },
 }
 
 impl Unknown {
+    /// The same without the attempts before the last one.
+    pub fn last(&self) -> &Unknown {
+        match self {
+            Unknown::Retried { last, .. } => last.last(),
+            why => why,
+        }
+    }
+
     fn class(&self) -> &'static str {
         match self {
             Unknown::Disconnected { .. } => "Pyroxene.Disconnected",
             Unknown::OutOfTime { .. } => "Pyroxene.TimedOut",
             Unknown::Aborted { .. } => "Pyroxene.Aborted",
+            Unknown::SessionLost { .. } => "Pyroxene.SessionLost",
+            Unknown::Retried { last, .. } => last.class(),
         }
     }
 }

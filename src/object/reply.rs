@@ -105,11 +105,23 @@ pub(crate) struct LocalCaller<M: RemoteMessage> {
     /// The message, until the object opens it.
     pub(crate) message: Option<M>,
     /// Where the handler's outcome goes; `None` for a oneway.
-    pub(crate) sender: Option<oneshot::Sender<Result<M::Output, Failure>>>,
+    pub(crate) sender: Option<oneshot::Sender<LocalEnd<M>>>,
     /// The object called.
     pub(crate) object: Arc<str>,
     /// The correlation id of the call.
     pub(crate) correlation: CorrelationId,
+    /// What does not run may be made again.
+    pub(crate) again: bool,
+}
+
+/// How a call in this process ended.
+pub(crate) type LocalEnd<M> = Result<<M as RemoteMessage>::Output, Box<Refusal<M>>>;
+
+/// How a call in this process ended, when its handler did not end it.
+pub(crate) struct Refusal<M> {
+    pub(crate) failure: Failure,
+    /// The message, if it was not opened and its caller may make the call again.
+    pub(crate) message: Option<M>,
 }
 
 impl<M: RemoteMessage> LocalReply for LocalCaller<M> {
@@ -120,7 +132,8 @@ impl<M: RemoteMessage> LocalReply for LocalCaller<M> {
                 Failure::NotStarted(why) => Failure::NotStarted(why.told_to(|| Some(signature_of::<M>().to_string()))),
                 failure => failure,
             };
-            let _ = sender.send(Err(failure));
+            let message = self.message.filter(|_| self.again);
+            let _ = sender.send(Err(Box::new(Refusal { failure, message })));
         }
     }
 
@@ -241,6 +254,18 @@ impl Reply {
 
     pub(crate) fn local(reply: Box<dyn LocalReply>) -> Reply {
         Reply { to: Some(To::Local(reply)), begun: false }
+    }
+
+    /// The outcome goes there instead.
+    pub(crate) fn redirect(&mut self, sink: Arc<dyn ReplySink>) {
+        if let Some(To::Wire(wire)) = &mut self.to {
+            wire.sink = sink;
+        }
+    }
+
+    /// Somebody else answers.
+    pub(crate) fn forget(mut self) {
+        self.to = None;
     }
 
     /// From here on the call has run.
@@ -416,6 +441,17 @@ impl Drop for Reply {
             (false, _) => Failure::NotStarted(NotStarted::Draining { what: object }),
         };
         self.end(failure);
+    }
+}
+
+/// Writes the reply of a call that ends with a fault of ours, in postcard.
+pub(crate) fn write_fault(fault: &Fault, seq: u16, out: &mut Vec<u8>) {
+    let id = SerializerId::POSTCARD;
+    let writer = FrameWriter::begin(out, MessageType::Result, id, Flags::EXCEPTION, seq, CorrelationId::NONE);
+    match fault.encode(id, out) {
+        // A few bytes are never too many.
+        Ok(()) => drop(writer.finish(out, u32::MAX)),
+        Err(_) => writer.abandon(out),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
 
 use tokio::time::Instant;
@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) peer_limits: PeerLimits,
     /// What the peer speaks.
     pub(crate) features: Features,
+    /// The number of this end's session, once the peer has opened it.
+    pub(crate) session: OnceLock<u64>,
     pub(crate) caller: Arc<Caller>,
     pub(crate) log: slog::Logger,
     /// Calls are logged one by one.
@@ -160,6 +162,16 @@ impl Connection {
     /// The largest frame the peer takes, bytes.
     pub fn max_message(&self) -> u32 {
         self.0.0.peer_limits.max_message
+    }
+
+    /// Which start of the daemon is at the other end.
+    pub(crate) fn incarnation(&self) -> u128 {
+        self.0.0.caller.session
+    }
+
+    /// The number of this end's session at the other end, once it is open.
+    pub(crate) fn session(&self) -> Option<u64> {
+        self.0.0.session.get().copied()
     }
 
     /// Starts a call to the object with this handle that has so many milliseconds: `write` appends its frame. Returns the place to
@@ -315,7 +327,17 @@ impl Shared {
         };
         let verbose = slog::Drain::is_enabled(&log, slog::Level::Debug);
         let (state, given_up) = (Mutex::new(state), GivenUp::default());
-        Arc::new(Shared { state, limits, peer_limits, features, caller, log, verbose, given_up })
+        Arc::new(Shared {
+            state,
+            limits,
+            peer_limits,
+            features,
+            session: OnceLock::new(),
+            caller,
+            log,
+            verbose,
+            given_up,
+        })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

@@ -7,6 +7,7 @@ mod calls;
 mod chunks;
 mod frames;
 mod inlets;
+mod once;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -27,6 +28,7 @@ use crate::peer::connection::{Leaving, Shared, State};
 use crate::peer::export::Exports;
 use crate::peer::lane::Lane;
 use crate::peer::room::Room;
+use crate::peer::session::{Session, Sessions};
 use crate::transport::Stream;
 use crate::wire::{CorrelationId, Features, Flags, FrameWriter, GoAway, MessageType, SerializerId};
 
@@ -44,6 +46,9 @@ pub(crate) struct Driver {
     stream: Stream,
     shared: Arc<Shared>,
     exports: Exports,
+    sessions: Option<Arc<Sessions>>,
+    /// That of the peer, once it has asked for it.
+    session: Option<Arc<Session>>,
     /// Where answers go that belong to no object.
     root: Arc<Lane>,
     /// Received, and not yet a whole frame.
@@ -86,13 +91,16 @@ impl Driver {
         shared: Arc<Shared>,
         input: BytesMut,
         default_deadline: Duration,
-        daemon: Option<Weak<dyn LocalDaemon>>,
+        daemon: Option<(Weak<dyn LocalDaemon>, Arc<Sessions>)>,
     ) -> Driver {
+        let (daemon, sessions) = daemon.unzip();
         let root = Arc::new(Lane::new(Arc::clone(&shared), Arc::from(""), &[]));
         Driver {
             stream,
             shared,
             exports: Exports::new(daemon),
+            sessions,
+            session: None,
             root,
             received: input.len() as u64,
             input,

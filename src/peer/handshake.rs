@@ -17,13 +17,14 @@ use crate::object::local::LocalDaemon;
 use crate::object::outcome::{Failure, NotStarted};
 use crate::peer::connection::{Connection, Shared};
 use crate::peer::driver::Driver;
-use crate::peer::in_flight::Ending;
+use crate::peer::in_flight::{Answer, Ending};
+use crate::peer::session::Sessions;
 use crate::transport::Stream;
 use crate::transport::stream::Detached;
 use crate::wire::handshake::HANDSHAKE_VERSION;
 use crate::wire::{
-    Bind, BindingTable, CorrelationId, Features, Flags, Frame, FrameWriter, Hello, Limits, MessageType, PeerLimits,
-    SerializerId, Target, Welcome,
+    Bind, BindingTable, CorrelationId, Features, Flags, Frame, FrameWriter, Hello, Limits, MessageType, PayloadError,
+    PeerLimits, SerializerId, SessionOpened, Target, Welcome,
 };
 
 /// What a peer that does not speak postcard is taken to accept.
@@ -92,15 +93,40 @@ pub async fn connect(
 /// # Errors
 /// The daemon has no such object, or the connection has ended.
 pub async fn bind(connection: &Connection, target: &Target, timeout_ms: u32) -> Result<BindingTable, NotStarted> {
-    let fail = |problem: String| NotStarted::Unreachable { uri: connection.peer().to_owned(), problem };
+    let bind = Bind { target: target.clone() };
+    let answer = ask(connection, MessageType::Bind, timeout_ms, |out| bind.encode(out)).await?;
+    BindingTable::decode(&answer.payload).map_err(|problem| unreachable(connection, problem.to_string()))
+}
+
+/// Opens this end's session, so that calls with keys can be made over the connection.
+///
+/// # Errors
+/// The daemon knows too many, or the connection has ended.
+pub(crate) async fn open_session(connection: &Connection, timeout_ms: u32) -> Result<(), NotStarted> {
+    let answer = ask(connection, MessageType::Session, timeout_ms, |_| Ok(())).await?;
+    let opened = SessionOpened::decode(&answer.payload);
+    let opened = opened.map_err(|problem| unreachable(connection, problem.to_string()))?;
+    // As long as the connection lives it is always the same.
+    connection.shared().session.get_or_init(|| opened.number);
+    Ok(())
+}
+
+/// Asks the other end for something that is not a call.
+async fn ask(
+    connection: &Connection,
+    kind: MessageType,
+    timeout_ms: u32,
+    payload: impl Fn(&mut Vec<u8>) -> Result<(), PayloadError>,
+) -> Result<Answer, NotStarted> {
+    let fail = |problem: String| unreachable(connection, problem);
     let mut place = None;
     let ending = std::future::poll_fn(|cx| {
         let seq = match place {
             Some(seq) => seq,
             None => {
                 let started = connection.start(NO_OBJECT, timeout_ms, cx.waker(), |out, seq| {
-                    let frame = begin(out, MessageType::Bind, SerializerId::POSTCARD, seq);
-                    match (Bind { target: target.clone() }).encode(out) {
+                    let frame = begin(out, kind, SerializerId::POSTCARD, seq);
+                    match payload(out) {
                         Ok(()) => frame.finish(out, connection.max_message()).map_err(|e| e.to_string()),
                         Err(problem) => {
                             frame.abandon(out);
@@ -130,10 +156,14 @@ pub async fn bind(connection: &Connection, target: &Target, timeout_ms: u32) -> 
                 Err(problem) => Err(fail(problem)),
             }
         }
-        Ending::Reply(answer) => BindingTable::decode(&answer.payload).map_err(|problem| fail(problem.to_string())),
+        Ending::Reply(answer) => Ok(answer),
         Ending::OutOfTime => Err(fail(format!("no answer within {timeout_ms} ms"))),
         Ending::Lost { .. } => Err(fail(connection.problem())),
     }
+}
+
+fn unreachable(connection: &Connection, problem: String) -> NotStarted {
+    NotStarted::Unreachable { uri: connection.peer().to_owned(), problem }
 }
 
 /// A client that has said what it wants.
@@ -242,6 +272,7 @@ impl DetachedGreeting {
     pub(crate) fn serve(
         self,
         daemon: Weak<dyn LocalDaemon>,
+        sessions: Arc<Sessions>,
         limits: &Limits,
         incarnation: u128,
         log: &slog::Logger,
@@ -251,7 +282,7 @@ impl DetachedGreeting {
         let caller = Arc::new(Caller { address: stream.peer().to_owned(), session: hello.session });
         let shared = Shared::new(limits.clone(), hello.limits, hello.features, caller, log.clone());
         let timeout = Duration::from_millis(hello.timeout_ms.into());
-        let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, Some(daemon));
+        let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, Some((daemon, sessions)));
         let bound = driver.exports().bind(&hello.target, &shared);
         let handle = bound.as_ref().ok().copied();
         let table = handle.and_then(|handle| driver.exports().at(handle).map(|export| export.table(handle)));

@@ -29,6 +29,11 @@ impl Lane {
         Lane { shared, object, methods, left: AtomicU32::new(0), withdrawn: AtomicU32::new(0) }
     }
 
+    /// The largest frame that the peer accepts, bytes.
+    pub(crate) fn max_message(&self) -> u32 {
+        self.shared.peer_limits.max_message
+    }
+
     /// Calls that have left the queue, modulo 2^32.
     pub(crate) fn left(&self) -> u32 {
         self.left.load(Ordering::Relaxed).wrapping_add(self.withdrawn.load(Ordering::Relaxed))
@@ -42,7 +47,7 @@ impl ReplySink for Lane {
         state.answered_bytes += u64::from(size);
         if state.closed.is_none() {
             let start = state.out.len();
-            write(&mut state.out, self.shared.peer_limits.max_message);
+            write(&mut state.out, self.max_message());
             // Only calls are ever refused.
             let _ = self.shared.set_apart(&mut state, start, Order::Free, None);
         }

@@ -15,6 +15,8 @@ pub mod handshake;
 pub mod in_flight;
 mod items;
 pub mod lane;
+mod replies;
 mod room;
+pub mod session;
 mod stream;
 pub(crate) mod uploads;

@@ -12,12 +12,34 @@ impl AnnotationId {
     pub const DEADLINE: AnnotationId = AnnotationId(*b"DLIN");
     /// The objects that wait for each other, to notice a deadlock.
     pub const CHAIN: AnnotationId = AnnotationId(*b"CHAI");
-    /// The key of a call that must run once.
+    /// The key of a call that is to run once, an [`OnceKey`].
     pub const ONCE: AnnotationId = AnnotationId(*b"ONCE");
     /// W3C `traceparent`.
     pub const TRACE: AnnotationId = AnnotationId(*b"TRAC");
     /// Pyro 5's id of a stream of items.
     pub const STREAM: AnnotationId = AnnotationId(*b"STRM");
+}
+
+/// Names a call within its session, over all its attempts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OnceKey {
+    /// Its number; no other call of the session has it.
+    pub sequence: u64,
+    /// The caller needs no replies of calls with a lower number any more.
+    pub done: u64,
+}
+
+impl OnceKey {
+    /// As on the wire: both numbers, big-endian.
+    pub fn encode(self) -> [u8; 16] {
+        ((u128::from(self.sequence) << 64) | u128::from(self.done)).to_be_bytes()
+    }
+
+    /// From the wire; `None` if it is not 16 bytes long.
+    pub fn decode(bytes: &[u8]) -> Option<OnceKey> {
+        let both = u128::from_be_bytes(bytes.try_into().ok()?);
+        Some(OnceKey { sequence: (both >> 64) as u64, done: both as u64 })
+    }
 }
 
 /// The annotations of one frame; their lengths add up.

@@ -23,6 +23,8 @@ impl Features {
     pub const CANCEL: Features = Features(4);
     /// ITEM and CREDIT.
     pub const STREAMS: Features = Features(8);
+    /// SESSION and OPENED, and the annotation `ONCE`.
+    pub const SESSIONS: Features = Features(16);
 
     /// CHUNK.
     pub const CHUNKS: Features = Features(128);
@@ -35,6 +37,7 @@ impl Features {
             | Features::GO_AWAY.0
             | Features::CANCEL.0
             | Features::STREAMS.0
+            | Features::SESSIONS.0
             | Features::CHUNKS.0
             | Features::INLETS.0,
     );
@@ -136,6 +139,14 @@ pub struct GoAway {
     pub taken: u64,
 }
 
+/// OPENED: the session of the client is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionOpened {
+    /// The same as long as the daemon knows what became of the calls of this session. A session that it has forgotten in between has
+    /// another number.
+    pub number: u64,
+}
+
 /// The version of the messages in this file.
 pub const HANDSHAKE_VERSION: u16 = 1;
 
@@ -190,6 +201,7 @@ payload! {
     };
     Bind "BIND" |bind: &Bind| bind.target.is_short();
     BindingTable "BOUND" BindingTable::is_short;
+    SessionOpened "OPENED" |_: &SessionOpened| true;
     GoAway "GOAWAY" |away: &GoAway| away.reason.len() <= MAX_TEXT;
 }
 

@@ -71,6 +71,10 @@ pub enum MessageType {
     Credit = 20,
     /// Finish what is in flight, send nothing new.
     GoAway = 21,
+    /// Opens the session of the sender, so that it may make calls with keys.
+    Session = 24,
+    /// It is open.
+    Opened = 25,
     /// A piece of a large message.
     Chunk = 30,
 }
@@ -92,6 +96,8 @@ impl TryFrom<u8> for MessageType {
             19 => MessageType::Item,
             20 => MessageType::Credit,
             21 => MessageType::GoAway,
+            24 => MessageType::Session,
+            25 => MessageType::Opened,
             30 => MessageType::Chunk,
             found => return Err(FrameError::UnknownType { found }),
         })
@@ -269,5 +275,12 @@ impl Header {
             annotations_len: u32_at(16),
             correlation,
         }))
+    }
+}
+
+/// Makes a whole frame one of another call: the one with this sequence number.
+pub(crate) fn readdress(frame: &mut [u8], seq: u16) {
+    if let Some(place) = frame.get_mut(10..12) {
+        place.copy_from_slice(&seq.to_be_bytes());
     }
 }

@@ -26,6 +26,14 @@ pub struct Limits {
     pub frame_ms: u32,
     /// Bytes that wait for a peer to read them; beyond that it is not read either.
     pub out_buffer: u32,
+    /// Sessions that a daemon knows. Each may keep replies.
+    pub sessions: u32,
+    /// Replies that are kept for a session, and calls of it that may be on their way.
+    pub session_replies: u32,
+    /// Their bytes.
+    pub session_bytes: u32,
+    /// How long they are kept, and a session that nobody uses is known, milliseconds.
+    pub session_ms: u32,
     /// How long a peer may take nothing of what waits for it, milliseconds.
     pub write_ms: u32,
 }
@@ -44,6 +52,10 @@ impl Default for Limits {
             handshake_ms: 5_000,
             frame_ms: 30_000,
             out_buffer: 8 * 1024 * 1024,
+            sessions: 1_024,
+            session_replies: 1_024,
+            session_bytes: 1024 * 1024,
+            session_ms: 600_000,
             write_ms: 10_000,
         }
     }
@@ -51,7 +63,7 @@ impl Default for Limits {
 
 impl Limits {
     /// Each limit: its name, its value, its unit.
-    pub fn table(&self) -> [(&'static str, u64, &'static str); 12] {
+    pub fn table(&self) -> [(&'static str, u64, &'static str); 16] {
         [
             ("max_message", self.max_message.into(), "bytes"),
             ("max_handshake", self.max_handshake.into(), "bytes"),
@@ -64,6 +76,10 @@ impl Limits {
             ("handshake_ms", self.handshake_ms.into(), "ms"),
             ("frame_ms", self.frame_ms.into(), "ms"),
             ("out_buffer", self.out_buffer.into(), "bytes"),
+            ("sessions", self.sessions.into(), "sessions"),
+            ("session_replies", self.session_replies.into(), "replies"),
+            ("session_bytes", self.session_bytes.into(), "bytes"),
+            ("session_ms", self.session_ms.into(), "ms"),
             ("write_ms", self.write_ms.into(), "ms"),
         ]
     }

@@ -17,10 +17,13 @@ pub mod payload;
 pub mod stream;
 pub(crate) mod varint;
 
-pub use annotation::{AnnotationId, Annotations};
+pub use annotation::{AnnotationId, Annotations, OnceKey};
 pub use error::{FrameError, PayloadError};
 pub use frame::{Frame, FrameWriter, Frames};
-pub use handshake::{Bind, BindingTable, BoundMethod, Features, GoAway, Hello, PeerLimits, Target, Welcome};
+pub use handshake::{
+    Bind, BindingTable, BoundMethod, Features, GoAway, Hello, PeerLimits, SessionOpened, Target, Welcome,
+};
+pub(crate) use header::readdress;
 pub use header::{CorrelationId, Flags, HEADER_LEN, Header, MessageType, SerializerId, VERSION};
 pub use limits::Limits;
 pub use payload::Payload;

@@ -15,7 +15,7 @@ use pyroxene::object::outcome::{Failure, NotStarted};
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::{
     AnnotationId, Bind, BindingTable, BoundMethod, Carried, CorrelationId, Credit, Features, Flags, Frame, FrameWriter,
-    GoAway, Hello, ItemBatch, MessageType, PeerLimits, SerializerId, Target, Welcome,
+    GoAway, Hello, ItemBatch, MessageType, OnceKey, PeerLimits, SerializerId, SessionOpened, Target, Welcome,
 };
 use serde::Serialize;
 
@@ -204,6 +204,15 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("goaway", "GOAWAY: no new calls", {
             let away = GoAway { reason: "the daemon is ending".into(), taken: 156 };
             plain(MessageType::GoAway, 0, &with(&|out| away.encode(out).unwrap()))
+        }),
+        ("session", "SESSION: calls with keys will come", plain(MessageType::Session, 4, &[])),
+        ("opened", "OPENED: the session has the number 300", {
+            let opened = SessionOpened { number: 300 };
+            plain(MessageType::Opened, 4, &with(&|out| opened.encode(out).unwrap()))
+        }),
+        ("invoke_once", "INVOKE with a key: call 5 of its session, and nothing below 3 is needed any more", {
+            let key = OnceKey { sequence: 5, done: 3 }.encode();
+            annotated(MessageType::Invoke, 8, CorrelationId::NONE, (AnnotationId::ONCE, &key), &invoke)
         }),
         ("result_items", "RESULT: a stream of items, the first of the connection", {
             frame(

@@ -18,10 +18,12 @@ mod fuzz_seeds;
 mod golden;
 mod limits;
 mod macros;
+mod once;
 mod order;
 #[cfg(unix)]
 mod processes;
 mod reconnect;
+mod retries;
 mod shutdown;
 mod simulation;
 mod streams;

@@ -5,7 +5,7 @@
 //!
 //! | | invariant |
 //! |---|---|
-//! | I1 | no call runs twice |
+//! | I1 | no call runs twice, however often one that is to run once is tried |
 //! | I2 | a call that ends as not started never ran |
 //! | I3 | a call that ends well, is raised or failed ran exactly once |
 //! | I4 | calls of one proxy start in the order in which they were made |
@@ -82,6 +82,11 @@ fn is_caught_besides(mutant: Mutant, invariant: Invariant, other: Option<Invaria
 #[test]
 fn a_network_that_repeats_requests_is_caught() {
     is_caught(Mutant::RepeatsRequests, Invariant::NeverTwice);
+}
+
+#[test]
+fn a_network_that_takes_the_keys_off_calls_is_caught() {
+    is_caught(Mutant::TakesKeys, Invariant::NeverTwice);
 }
 
 #[test]

@@ -13,8 +13,8 @@ use pyroxene::wire::discovery::Question;
 use pyroxene::wire::stream::next_item;
 use pyroxene::wire::{
     AnnotationId, Bind, BindingTable, BoundMethod, Carried, CorrelationId, Credit, Features, Flags, Frame, FrameError,
-    FrameWriter, GoAway, HEADER_LEN, Header, Hello, ItemBatch, Limits, MessageType, PeerLimits, SerializerId, Target,
-    Welcome,
+    FrameWriter, GoAway, HEADER_LEN, Header, Hello, ItemBatch, Limits, MessageType, OnceKey, PeerLimits, SerializerId,
+    SessionOpened, Target, Welcome,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -192,6 +192,12 @@ proptest! {
         bind.encode(&mut out).unwrap();
         prop_assert_eq!(Bind::decode(&out), Ok(bind));
         out.clear();
+        let opened = SessionOpened { number: taken };
+        let mut out = Vec::new();
+        opened.encode(&mut out).unwrap();
+        prop_assert_eq!(SessionOpened::decode(&out), Ok(opened));
+        let key = OnceKey { sequence: taken, done: !taken };
+        prop_assert_eq!(OnceKey::decode(&key.encode()), Some(key));
         let away = GoAway { reason, taken };
         away.encode(&mut out).unwrap();
         prop_assert_eq!(GoAway::decode(&out), Ok(away));
@@ -279,7 +285,7 @@ fn judge(bytes: &[u8]) {
     }
     assert!(buffer.capacity() <= bytes.len() + 2 * GROW);
     let _ = (Hello::decode(bytes), Welcome::decode(bytes), Bind::decode(bytes));
-    let _ = (BindingTable::decode(bytes), GoAway::decode(bytes));
+    let _ = (BindingTable::decode(bytes), GoAway::decode(bytes), SessionOpened::decode(bytes), OnceKey::decode(bytes));
     let _ = (ItemBatch::decode(bytes), Credit::decode(bytes), Carried::decode(bytes));
     let _ = Question::decode(bytes);
     let _ = Question::Pyroxene { nonce: [0; 16] }.read_answer(bytes);

@@ -11,10 +11,11 @@ use crate::object::invocation::{Body, Invocation, nearest};
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{Reply, ReplySink, WireReply};
 use crate::peer::connection::Shared;
-use crate::peer::driver::{Driver, inlets};
+use crate::peer::driver::{Driver, inlets, once};
 use crate::peer::items;
 use crate::peer::lane::Lane;
-use crate::wire::{Features, Flags, Frame, Payload, SerializerId};
+use crate::peer::session::Waiter;
+use crate::wire::{AnnotationId, Features, Flags, Frame, Payload, SerializerId};
 
 impl Driver {
     #[inline]
@@ -66,8 +67,19 @@ impl Driver {
         {
             return refuse(reply(&export.lane, method), why);
         }
+        let mut reply = reply(&export.lane, method);
+        if !annotations.is_empty()
+            && let Some(key) = annotations.find(AnnotationId::ONCE)
+        {
+            let waiter = Waiter { lane: Arc::clone(&export.lane), seq: header.seq, size };
+            match once::admit(self.session.as_ref(), key, name, waiter, oneway) {
+                Ok(Some(session)) => reply.redirect(session),
+                Ok(None) => return reply.forget(),
+                Err(why) => return refuse(reply, why),
+            }
+        }
         if let Err(why) = export.admit() {
-            return refuse(reply(&export.lane, method), why);
+            return refuse(reply, why);
         }
         let left = annotations.deadline_ms().map_or(self.default_deadline, |ms| Duration::from_millis(ms.into()));
         if self.shared.verbose {
@@ -78,7 +90,7 @@ impl Driver {
             None => body,
             Some(streams) => inlets::open(&self.shared, body, streams, header.serializer),
         };
-        let invocation = Invocation::new(method, body, now + left, reply(&export.lane, method));
+        let invocation = Invocation::new(method, body, now + left, reply);
         if handle != self.arrived_for {
             self.deliver();
             self.arrived_for = handle;

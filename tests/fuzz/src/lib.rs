@@ -11,7 +11,9 @@ use pyroxene::codec::fault::Fault;
 use pyroxene::uri::Uri;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::stream::next_item;
-use pyroxene::wire::{Bind, BindingTable, Credit, Frame, FrameWriter, GoAway, Hello, ItemBatch, SerializerId, Welcome};
+use pyroxene::wire::{
+    Bind, BindingTable, Credit, Frame, FrameWriter, GoAway, Hello, ItemBatch, SerializerId, SessionOpened, Welcome,
+};
 
 /// Bytes of the largest frame here.
 const LIMIT: u32 = 1024 * 1024;
@@ -68,7 +70,7 @@ macro_rules! survives {
 
 /// The payload of a frame before there is any trust: what is read, survives the journey back.
 pub fn handshake(bytes: &[u8]) {
-    survives!(bytes: Hello, Welcome, Bind, BindingTable, GoAway);
+    survives!(bytes: Hello, Welcome, Bind, BindingTable, GoAway, SessionOpened);
     if let Ok(credit) = Credit::decode(bytes) {
         let mut out = Vec::new();
         credit.encode(&mut out);

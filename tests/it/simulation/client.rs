@@ -52,7 +52,8 @@ impl Script {
 
     fn line(&self, number: u64) -> Line {
         let repeats = (self.mutant == Some(Mutant::RepeatsRequests)).then_some(self.seed);
-        let network = SimulatedNetwork { repeats, ..SimulatedNetwork::default() };
+        let takes_keys = self.mutant == Some(Mutant::TakesKeys);
+        let network = SimulatedNetwork { repeats, takes_keys, breaks: Some(self.seed), ..SimulatedNetwork::default() };
         let client = client(self.seed.wrapping_add(number), network);
         let ledger = LedgerProxy::from(Proxy::<Ledger>::lazy_with(&client, self.uri()));
         Line { client, ledger, number: self.number * 1_000 + number, stalled: Rc::default() }
@@ -94,7 +95,17 @@ impl Script {
         let timeout_ms = [100, 500, 2_000][rng.random_range(0..3)];
         let ms = timeout_ms as u32;
         let ledger = line.ledger.clone();
-        match rng.random_range(0..20) {
+        match rng.random_range(0..24) {
+            // Its place in the order is that of the attempt that runs, so it is a line of its own.
+            20.. => {
+                let lingers = rng.random_range(0..100);
+                Some(
+                    self.follow_as(call, line, call, timeout_ms, move || {
+                        ledger.linger(call, lingers).once().timeout_ms(ms)
+                    })
+                    .await,
+                )
+            }
             0 => Some(self.follow(line, call, timeout_ms, move || ledger.crash(call).timeout_ms(ms)).await),
             1..4 => Some(self.follow(line, call, timeout_ms, move || ledger.refuse(call).timeout_ms(ms)).await),
             4..7 => {
@@ -170,8 +181,25 @@ impl Script {
         T: 'static,
         E: 'static,
     {
+        self.follow_as(line.number, line, call, timeout_ms, make).await
+    }
+
+    /// The same for a call that is ordered with the others of `proxy`.
+    async fn follow_as<F, T, E>(
+        &self,
+        proxy: u64,
+        line: &Line,
+        call: CallId,
+        timeout_ms: u64,
+        make: impl Fn() -> F + 'static,
+    ) -> JoinHandle<()>
+    where
+        F: Future<Output = Result<T, CallError<E>>> + Unpin + 'static,
+        T: 'static,
+        E: 'static,
+    {
         let (history, mutant, stalled) = (self.history.clone(), self.mutant, Rc::clone(&line.stalled));
-        history.write(Event::Made { call, proxy: line.number, timeout_ms });
+        history.write(Event::Made { call, proxy, timeout_ms });
         let mut future = make();
         // Calls of a proxy start in the order in which they are first polled.
         let first = poll_once(&mut future).await;

@@ -5,6 +5,8 @@
 pub(super) enum Mutant {
     /// The network delivers a request twice now and then.
     RepeatsRequests,
+    /// The network takes the keys off calls that are to run once.
+    TakesKeys,
     /// A client sends again what may have run.
     RepeatsUnknown,
     /// A client takes what may have run for not started.

@@ -16,6 +16,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(super) struct SimulatedNetwork {
     /// Some requests arrive twice; which, this seed says.
     pub(super) repeats: Option<u64>,
+    /// Some connections break when so many bytes have come; after how many, this seed says.
+    pub(super) breaks: Option<u64>,
+    /// Calls arrive without their keys.
+    pub(super) takes_keys: bool,
     /// Nothing is ever accepted.
     pub(super) deaf: bool,
 }
@@ -25,12 +29,13 @@ impl Network for SimulatedNetwork {
         Box::pin(async move {
             let stream = turmoil::net::TcpStream::connect(address(endpoint)?).await?;
             let peer = endpoint.to_string();
-            Ok(match self.repeats {
-                None => Stream::custom(stream, peer),
-                Some(seed) => {
-                    Stream::custom(Repeater { stream, rng: StdRng::seed_from_u64(seed), greeted: false }, peer)
-                }
-            })
+            let SimulatedNetwork { repeats, breaks, takes_keys, .. } = *self;
+            let Some(seed) = breaks else { return Ok(Stream::custom(stream, peer)) };
+            let now = turmoil::sim_elapsed().unwrap_or_default().as_millis() as u64;
+            let mut rng = StdRng::seed_from_u64(seed ^ (now << 32));
+            let left = if rng.random() { rng.random_range(200..3_000) } else { usize::MAX };
+            let repeats = repeats.map(StdRng::seed_from_u64);
+            Ok(Stream::custom(Faulty { stream: Some(stream), left, takes_keys, repeats, greeted: false }, peer))
         })
     }
 
@@ -72,35 +77,64 @@ impl Listener for Accepting {
     }
 }
 
-/// Sends some of its writes twice, but never the first, which is the handshake.
-struct Repeater {
-    stream: turmoil::net::TcpStream,
-    rng: StdRng,
+/// A client's end of a connection, with what is wrong with it.
+struct Faulty {
+    /// Gone once the connection has broken.
+    stream: Option<turmoil::net::TcpStream>,
+    /// Bytes that still come before it breaks.
+    left: usize,
+    takes_keys: bool,
+    /// Some writes are sent twice, but never the first, which is the handshake.
+    repeats: Option<StdRng>,
     greeted: bool,
 }
 
-impl AsyncWrite for Repeater {
+impl Faulty {
+    fn stream(&mut self) -> io::Result<Pin<&mut turmoil::net::TcpStream>> {
+        self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::ConnectionReset.into())
+    }
+}
+
+impl AsyncWrite for Faulty {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
-        let again = self.rng.random_range(0..20) == 0;
+        let mut bytes = bytes.to_vec();
+        while self.takes_keys
+            && let Some(at) = bytes.windows(4).position(|word| word == b"ONCE")
+        {
+            // Nobody knows an annotation of this name.
+            bytes[at..at + 4].copy_from_slice(b"ANON");
+        }
+        let written = ready!(self.stream()?.poll_write(cx, &bytes))?;
+        let again = self.repeats.as_mut().is_some_and(|rng| rng.random_range(0..20) == 0);
         if std::mem::replace(&mut self.greeted, true) && again && written == bytes.len() {
             // If there is no room for it, then not.
-            let _ = Pin::new(&mut self.stream).poll_write(cx, bytes);
+            let _ = self.stream()?.poll_write(cx, &bytes);
         }
         Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        self.stream()?.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        self.stream()?.poll_shutdown(cx)
     }
 }
 
-impl AsyncRead for Repeater {
+impl AsyncRead for Faulty {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        ready!(self.stream()?.poll_read(cx, buf))?;
+        let read = buf.filled().len() - before;
+        match self.left.checked_sub(read) {
+            Some(left) => self.left = left,
+            None => {
+                buf.set_filled(before);
+                self.stream = None;
+                self.stream()?;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }

@@ -60,6 +60,7 @@ pub(crate) struct Flaky {
     inner: Arc<dyn Network>,
     script: Mutex<VecDeque<Plan>>,
     attempts: AtomicU64,
+    resets: Arc<tokio::sync::watch::Sender<u64>>,
     pub(crate) traffic: Arc<Traffic>,
 }
 
@@ -69,8 +70,14 @@ impl Flaky {
             inner,
             script: Mutex::new(script.into_iter().collect()),
             attempts: AtomicU64::new(0),
+            resets: Arc::default(),
             traffic: Arc::default(),
         }
+    }
+
+    /// Resets all connections that there are, both ways, whatever they are doing.
+    pub(crate) fn reset_all(&self) {
+        self.resets.send_modify(|resets| *resets += 1);
     }
 
     /// How often somebody tried to connect.
@@ -88,7 +95,9 @@ impl Network for Flaky {
             let peer = stream.peer().to_owned();
             let rng = plan.crumbs.map(StdRng::seed_from_u64);
             let traffic = Arc::clone(&self.traffic);
-            let flaky = FlakyStream { inner: Some(stream), plan, sent: 0, received: 0, rng, traffic };
+            let mut resets = self.resets.subscribe();
+            let reset = Box::pin(async move { drop(resets.changed().await) });
+            let flaky = FlakyStream { inner: Some(stream), plan, sent: 0, received: 0, rng, traffic, reset };
             Ok(Stream::custom(flaky, peer))
         })
     }
@@ -106,6 +115,8 @@ struct FlakyStream {
     received: u64,
     rng: Option<StdRng>,
     traffic: Arc<Traffic>,
+    /// Ends when the connection is to be reset at once.
+    reset: BoxFuture<'static, ()>,
 }
 
 impl FlakyStream {
@@ -159,6 +170,9 @@ impl AsyncWrite for FlakyStream {
 
 impl AsyncRead for FlakyStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.inner.is_some() && self.reset.as_mut().poll(cx).is_ready() {
+            self.inner = None;
+        }
         self.stream()?;
         let (received, fate) = (self.received, self.plan.back);
         let Ok(room) = self.room(received, fate, buf.remaining()) else { return Poll::Pending };

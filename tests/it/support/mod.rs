@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
+pub(crate) mod broken;
 pub(crate) mod bystander;
 pub(crate) mod claim;
 pub(crate) mod flaky;

@@ -110,6 +110,13 @@ impl Worker {
         id
     }
 
+    /// Running it twice is as good as once.
+    #[remote(idempotent)]
+    pub async fn look(&mut self, id: u64) -> u64 {
+        self.begin(id);
+        id
+    }
+
     /// Nobody waits for its end.
     #[remote(oneway)]
     pub fn note(&mut self, id: u64) {

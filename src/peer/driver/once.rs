@@ -1,0 +1,65 @@
+//! Calls with a key, which run once whatever becomes of connections.
+
+use std::sync::Arc;
+
+use crate::object::outcome::{Failure, NotStarted};
+use crate::object::reply::ReplySink;
+use crate::peer::driver::Driver;
+use crate::peer::session::{Session, Waiter};
+use crate::wire::{
+    CorrelationId, Features, Flags, Frame, FrameWriter, MessageType, OnceKey, SerializerId, SessionOpened,
+};
+
+impl Driver {
+    /// The peer is going to make calls with keys: its session is opened, and kept from being forgotten as long as this connection lives.
+    pub(super) fn open_session(&mut self, frame: &Frame) {
+        let opened = match &self.sessions {
+            // Whoever does not speak of sessions has not said which one is its own either.
+            Some(sessions) if self.shared.features.contains(Features::SESSIONS) => {
+                sessions.open(self.shared.caller.session)
+            }
+            _ => {
+                let problem = "there are none on this connection".to_owned();
+                Err(NotStarted::Unsupported { method: "a session".to_owned(), problem })
+            }
+        };
+        let flags = if opened.is_ok() { Flags::default() } else { Flags::EXCEPTION };
+        let (seq, id) = (frame.header.seq, SerializerId::POSTCARD);
+        self.shared.append(|out| {
+            let writer = FrameWriter::begin(out, MessageType::Opened, id, flags, seq, CorrelationId::NONE);
+            let written = match &opened {
+                Ok(session) => SessionOpened { number: session.number }.encode(out).is_ok(),
+                Err(why) => Failure::NotStarted(why.clone()).to_fault(id, "", "").encode(id, out).is_ok(),
+            };
+            if written {
+                // A few bytes are never too many.
+                let _ = writer.finish(out, u32::MAX);
+            } else {
+                writer.abandon(out);
+            }
+        });
+        self.session = opened.ok();
+    }
+}
+
+/// A call with a key: where its reply goes if it is to run; otherwise it is answered, or will be.
+///
+/// # Errors
+/// It cannot be taken.
+#[cold]
+pub(super) fn admit(
+    session: Option<&Arc<Session>>,
+    key: &[u8],
+    method: &str,
+    waiter: Waiter,
+    oneway: bool,
+) -> Result<Option<Arc<dyn ReplySink>>, NotStarted> {
+    let refuse =
+        |problem: &str| Err(NotStarted::Unsupported { method: method.to_owned(), problem: problem.to_owned() });
+    let Some(key) = OnceKey::decode(key) else { return refuse("the key of the call is not one") };
+    let Some(session) = session else { return refuse("it has a key, and no session is open on its connection") };
+    if oneway {
+        return refuse("it has a key, but nobody waits for its reply");
+    }
+    session.begin(key, waiter)
+}
