@@ -193,9 +193,9 @@ proptest! {
         prop_assert_eq!(Bind::decode(&out), Ok(bind));
         out.clear();
         let opened = SessionOpened { number: taken };
-        let mut out = Vec::new();
         opened.encode(&mut out).unwrap();
         prop_assert_eq!(SessionOpened::decode(&out), Ok(opened));
+        out.clear();
         let key = OnceKey { sequence: taken, done: !taken };
         prop_assert_eq!(OnceKey::decode(&key.encode()), Some(key));
         let away = GoAway { reason, taken };
