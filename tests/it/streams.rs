@@ -7,3 +7,4 @@ mod printer;
 mod scribe;
 mod uploads;
 mod uploads_hostile;
+mod uploads_shapes;

@@ -10,13 +10,16 @@ use serde::Serialize;
 
 use crate::object::items::{Incoming, ItemSource, Items, Produce};
 
+/// Each until the message asks for it.
+type Inlets = Vec<Option<Box<dyn Incoming>>>;
+
 thread_local! {
     /// A stream was met where none can be written.
     static MET: Cell<bool> = const { Cell::new(false) };
     /// The streams of the message that is being written.
     static LOANS: RefCell<Option<Vec<Box<dyn Loan>>>> = const { RefCell::new(None) };
     /// The streams of the message that is being read.
-    static INLETS: RefCell<Option<Vec<Option<Box<dyn Incoming>>>>> = const { RefCell::new(None) };
+    static INLETS: RefCell<Option<Inlets>> = const { RefCell::new(None) };
 }
 
 /// Items of a message that is being sent. As long as nobody takes them they are still those of the message, which may be sent again.
