@@ -158,7 +158,7 @@ impl Invocation {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn read<M: RemoteMessage>(body: &mut Body, reply: &mut Reply) -> Result<M, String> {
     match body {
         Body::Encoded(bytes) => {

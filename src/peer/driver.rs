@@ -71,6 +71,9 @@ pub(crate) struct Driver {
     /// Calls of the peer that were taken in, and their bytes.
     admitted: u64,
     admitted_bytes: u64,
+    /// As many may be taken in before the answers are counted again.
+    admissible: u64,
+    admissible_bytes: u64,
     /// Calls that the peer has given up, and whether some of them may still wait in a queue.
     cancelled: u64,
     sweep: bool,
@@ -114,6 +117,8 @@ impl Driver {
             assemblies: Assemblies::default(),
             admitted: 0,
             admitted_bytes: 0,
+            admissible: 0,
+            admissible_bytes: 0,
             cancelled: 0,
             sweep: false,
             default_deadline,

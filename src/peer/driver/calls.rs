@@ -18,7 +18,8 @@ use crate::peer::session::Waiter;
 use crate::wire::{AnnotationId, Features, Flags, Frame, Payload, SerializerId};
 
 impl Driver {
-    #[inline]
+    // Always inlined where frames are taken: a call is put together in registers, and moved once.
+    #[inline(always)]
     pub(super) fn invoke(&mut self, frame: Frame, now: Instant) {
         let Frame { header, annotations, mut payload } = frame;
         let oneway = header.flags.contains(Flags::ONEWAY);
@@ -137,7 +138,7 @@ impl Driver {
 
     /// Why the call that was just counted cannot be taken.
     #[inline]
-    pub(super) fn unwelcome(&self) -> Option<NotStarted> {
+    pub(super) fn unwelcome(&mut self) -> Option<NotStarted> {
         if self.leaving { Some(self.refuse_new()) } else { self.over_limit() }
     }
 
@@ -149,16 +150,23 @@ impl Driver {
     }
 
     /// Why no further call of the peer can be taken now.
-    fn over_limit(&self) -> Option<NotStarted> {
+    #[inline]
+    fn over_limit(&mut self) -> Option<NotStarted> {
+        // Answers are counted under the lock, so they are looked up only when those known of are not enough.
+        let enough = self.admitted <= self.admissible && self.admitted_bytes <= self.admissible_bytes;
+        if enough { None } else { self.over_limit_now() }
+    }
+
+    #[cold]
+    fn over_limit_now(&mut self) -> Option<NotStarted> {
         let limits = &self.shared.limits;
-        // Looked up only when the answer might be yes: answers are counted under the lock.
-        if self.admitted <= u64::from(limits.in_flight) && self.admitted_bytes <= u64::from(limits.in_flight_bytes) {
-            return None;
-        }
         let state = self.shared.lock();
-        let what = if self.admitted - state.answered > u64::from(limits.in_flight) {
+        self.admissible = state.answered + u64::from(limits.in_flight);
+        self.admissible_bytes = state.answered_bytes + u64::from(limits.in_flight_bytes);
+        drop(state);
+        let what = if self.admitted > self.admissible {
             "the table of calls in flight on this connection"
-        } else if self.admitted_bytes - state.answered_bytes > u64::from(limits.in_flight_bytes) {
+        } else if self.admitted_bytes > self.admissible_bytes {
             "the budget of bytes in flight on this connection"
         } else {
             return None;

@@ -83,7 +83,7 @@ impl Driver {
         }
     }
 
-    fn unwelcome_large(&self, size: u32, claimed: u64) -> Option<NotStarted> {
+    fn unwelcome_large(&mut self, size: u32, claimed: u64) -> Option<NotStarted> {
         if let Some(why) = self.unwelcome() {
             return Some(why);
         }
