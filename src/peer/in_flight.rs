@@ -227,10 +227,13 @@ impl InFlight {
         }
     }
 
-    /// Whether the call waits for its turn to be sent.
+    /// Whether the call waits for its turn to be sent, or was given up before that.
     pub(crate) fn is_unsent(&self, seq: u16) -> bool {
-        let slot = self.slots.get(usize::from(seq));
-        matches!(slot, Some(Slot::Waiting { end, .. } | Slot::Late { end, .. }) if *end >= UNSENT)
+        match self.slots.get(usize::from(seq)) {
+            Some(Slot::Waiting { end, .. } | Slot::Late { end, .. } | Slot::Abandoned { end }) => *end >= UNSENT,
+            Some(Slot::Ready(..)) => false,
+            Some(Slot::Free) | None => true,
+        }
     }
 
     /// Whether a reply may come to `seq`.
@@ -350,10 +353,13 @@ mod tests {
         ] {
             let seq = table.insert(Waker::noop().clone(), SOON).unwrap();
             table.begin(|| now);
+            assert!(!table.is_unsent(seq));
             table.written_until(seq, UNSENT + 7);
+            assert!(table.is_unsent(seq));
             assert!(table.is_wanted(seq, UNSENT + 7));
             assert!(!table.is_wanted(seq, UNSENT + 8), "another call had this place");
             give_up(&mut table, seq);
+            assert!(table.is_unsent(seq));
             assert!(!table.is_wanted(seq, UNSENT + 8));
             assert_eq!(table.insert(Waker::noop().clone(), SOON), None, "its bytes may be under way");
             assert!(!table.is_wanted(seq, UNSENT + 7));
