@@ -258,10 +258,14 @@ impl InFlight {
         false
     }
 
-    /// Whether the call waits for its turn to be sent.
+    /// Whether the call waits for its turn to be sent, or was given up before that.
     pub(crate) fn is_unsent(&self, seq: u16) -> bool {
-        let slot = self.slots.get(usize::from(seq));
-        slot.is_some_and(|slot| matches!(slot.phase, Phase::Waiting | Phase::Late) && slot.end >= UNSENT)
+        let Some(slot) = self.slots.get(usize::from(seq)) else { return true };
+        match slot.phase {
+            Phase::Waiting | Phase::Late | Phase::Abandoned => slot.end >= UNSENT,
+            Phase::Replied | Phase::OutOfTime | Phase::Lost { .. } => false,
+            Phase::Free => true,
+        }
     }
 
     /// Whether a reply may come to `seq`.
@@ -373,10 +377,13 @@ mod tests {
         ] {
             let seq = table.insert(Waker::noop().clone(), SOON).unwrap();
             table.begin(|| now);
+            assert!(!table.is_unsent(seq));
             table.written_until(seq, UNSENT + 7);
+            assert!(table.is_unsent(seq));
             assert!(table.is_wanted(seq, UNSENT + 7));
             assert!(!table.is_wanted(seq, UNSENT + 8), "another call had this place");
             give_up(&mut table, seq);
+            assert!(table.is_unsent(seq));
             assert!(!table.is_wanted(seq, UNSENT + 8));
             assert_eq!(table.insert(Waker::noop().clone(), SOON), None, "its bytes may be under way");
             assert!(!table.is_wanted(seq, UNSENT + 7));

@@ -147,12 +147,20 @@ async fn a_large_call_that_is_given_up_half_sent_takes_its_streams_along() {
     let plan = Plan { out: Some((hello + 100_000, Fault::Stall)), ..Plan::default() };
     let flaky: Arc<dyn Network> = Arc::new(Flaky::new(Arc::clone(&pair.network), [plan]));
     let stalled = Proxy::<Loader>::connect_with(&seeded_client_over(&flaky), there.uri().clone()).await.unwrap();
-    let mut call = stalled.send(Load { title: "t".repeat(1_000_000), numbers: desk.numbers(3) });
-    assert!(poll_once(&mut call).await.is_pending());
-    settle().await;
-    assert_eq!((desk.meter.made(), desk.meter.alive()), (0, 1));
-    drop(call);
-    settle().await;
-    assert_eq!(desk.meter.alive(), 0);
+    for late in [false, true] {
+        let load = Load { title: "t".repeat(1_000_000), numbers: desk.numbers(3) };
+        let mut call = stalled.send(load).timeout_ms(1_000);
+        assert!(poll_once(&mut call).await.is_pending());
+        settle().await;
+        assert_eq!((desk.meter.made(), desk.meter.alive()), (0, 1));
+        if late {
+            let ended = call.await;
+            assert!(matches!(ended, Err(CallError::Unknown(Unknown::OutOfTime { .. }))), "{ended:?}");
+        } else {
+            drop(call);
+        }
+        settle().await;
+        assert_eq!(desk.meter.alive(), 0);
+    }
     assert_eq!(there.send(Load { title: String::new(), numbers: Items::of([1]) }).await, Ok(1));
 }
