@@ -132,6 +132,10 @@ impl<M: RemoteMessage> Request for Typed<M> {
         LocalCall(receiver)
     }
 
+    fn submitted(_: &LocalCall<M>) -> &str {
+        M::METHOD
+    }
+
     fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) {
         self.enqueue(choice, object, call, None);
     }

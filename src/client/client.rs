@@ -19,6 +19,9 @@ use crate::wire::{CorrelationId, Limits, Target};
 pub struct ClientConfig {
     /// The time a call has unless it says otherwise, milliseconds.
     pub timeout_ms: u32,
+    /// How long a call whose time is over still waits to hear whether it ran: an eighth of its time, but at least and at most so many
+    /// milliseconds. The object's daemon takes a call that waits in a queue out when its time is over, and says so; that has to arrive.
+    pub grace_ms: (u32, u32),
     /// The time connecting has, milliseconds.
     pub connect_timeout_ms: u32,
     /// The pause after a failed attempt to connect; doubled with each further one, up to the second value. Milliseconds.
@@ -39,6 +42,7 @@ impl Default for ClientConfig {
     fn default() -> Self {
         ClientConfig {
             timeout_ms: 30_000,
+            grace_ms: (20, 1_000),
             connect_timeout_ms: 5_000,
             backoff_ms: (50, 2_000),
             limits: Limits::default(),
@@ -111,6 +115,12 @@ impl Client {
                 (ms, if call.correlation.is_none() { own } else { call.correlation })
             }
         })
+    }
+
+    /// How long a call that had so many milliseconds waits to hear whether it ran, milliseconds.
+    pub(crate) fn grace(&self, ms: u32) -> u32 {
+        let (least, most) = self.0.config.grace_ms;
+        (ms / 8).min(most).max(least)
     }
 
     /// Where the correlation ids of a proxy begin: each proxy has 2^64 of them.

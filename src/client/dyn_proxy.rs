@@ -176,8 +176,13 @@ impl Request for Named {
 
     fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> LocalDynCall {
         let (sender, receiver) = oneshot::channel();
+        let method = self.method.clone();
         self.enqueue(choice, object, call, Some(sender));
-        LocalDynCall(receiver)
+        LocalDynCall { method, outcome: receiver }
+    }
+
+    fn submitted(local: &LocalDynCall) -> &str {
+        &local.method
     }
 
     fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) {
@@ -200,13 +205,16 @@ impl Named {
 }
 
 /// The outcome of a call by name in this process.
-pub(crate) struct LocalDynCall(oneshot::Receiver<Result<Value, Failure>>);
+pub(crate) struct LocalDynCall {
+    method: String,
+    outcome: oneshot::Receiver<Result<Value, Failure>>,
+}
 
 impl Future for LocalDynCall {
     type Output = Option<Result<Value, CallError>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ended = std::task::ready!(Pin::new(&mut self.0).poll(cx));
+        let ended = std::task::ready!(Pin::new(&mut self.outcome).poll(cx));
         Poll::Ready(ended.ok().map(|outcome| outcome.map_err(CallError::from)))
     }
 }

@@ -44,7 +44,9 @@ pub(crate) trait Request: Send + Unpin + 'static {
     fn raised(fault: &Fault, budget: &Budget) -> Option<Self::Raised>;
     /// Puts the call into the queue of an object of this process.
     fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> Self::Local;
-    /// The same, when nobody waits for the outcome.
+    /// The method that such a call is of.
+    fn submitted(local: &Self::Local) -> &str;
+    /// As `submit`, when nobody waits for the outcome.
     fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms);
 }
 
@@ -80,7 +82,7 @@ enum State<R: Request> {
     New,
     Binding(BoxFuture<'static, Bound>),
     Waiting { binding: Arc<Binding>, seq: u16 },
-    Local { outcome: R::Local, timer: Option<Pin<Box<Sleep>>> },
+    Local { outcome: R::Local, binding: Arc<Binding>, timer: Option<Pin<Box<Sleep>>> },
     Done,
 }
 
@@ -134,12 +136,11 @@ impl<R: Request> Exchange<R> {
                 }
                 State::Waiting { binding, seq } => {
                     let Route::Remote(connection, _) = &binding.route else { return Poll::Pending };
-                    let Some((ending, deadline)) = connection.poll(*seq, cx.waker()) else { return Poll::Pending };
-                    self.deadline = self.deadline.or(deadline);
-                    self.end(ending)
+                    let Some((ending, expiry)) = connection.poll(*seq, cx.waker()) else { return Poll::Pending };
+                    self.end(ending, expiry)
                 }
-                State::Local { outcome, timer } => {
-                    if let Poll::Ready(outcome) = Pin::new(outcome).poll(cx) {
+                State::Local { outcome, binding, timer } => {
+                    if let Poll::Ready(outcome) = Pin::new(&mut *outcome).poll(cx) {
                         Some(outcome.unwrap_or_else(|| {
                             let object = self.link.uri.to_string();
                             Err(CallError::Unknown(Unknown::Aborted { object }))
@@ -148,7 +149,15 @@ impl<R: Request> Exchange<R> {
                         let deadline = self.deadline.unwrap_or_else(Instant::now);
                         let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
                         std::task::ready!(timer.as_mut().poll(cx));
-                        Some(Err(CallError::Unknown(self.out_of_time())))
+                        if timer.deadline() <= deadline {
+                            // If it still waits in the queue, it is told so now. If not, it may be about to end, or to be refused.
+                            sweep(binding);
+                            let grace = self.link.client.grace(self.time_ms).max(1);
+                            timer.as_mut().reset(deadline + Duration::from_millis(grace.into()));
+                            continue;
+                        }
+                        let method = R::submitted(outcome).to_owned();
+                        Some(Err(CallError::Unknown(Unknown::OutOfTime { method, timeout_ms: self.time_ms })))
                     }
                 }
                 State::Done => return Poll::Pending,
@@ -180,6 +189,12 @@ impl<R: Request> Exchange<R> {
     fn deadline(&mut self) -> Instant {
         let ms = self.time_ms;
         *self.deadline.get_or_insert_with(|| Instant::now() + Duration::from_millis(ms.into()))
+    }
+
+    /// Its time began when its connection said so, and ended before that lost patience.
+    fn recall(&mut self, expiry: Option<Instant>) {
+        let grace = Duration::from_millis(self.link.client.grace(self.left_ms).into());
+        self.deadline = self.deadline.or_else(|| expiry?.checked_sub(grace));
     }
 
     /// What is left of its time now, milliseconds.
@@ -215,6 +230,10 @@ impl<R: Request> Exchange<R> {
             })));
         }
         let request = self.request.as_ref()?;
+        if self.left_ms == 0 {
+            let method = request.method().to_owned();
+            return Some(Err(CallError::NotStarted(NotStarted::OutOfTime { method })));
+        }
         let choice = match request.choose(&binding) {
             Ok(choice) => choice,
             Err(why) => return Some(Err(CallError::NotStarted(why))),
@@ -224,12 +243,13 @@ impl<R: Request> Exchange<R> {
                 self.link.sent(self.number);
                 let terms = self.terms();
                 let outcome = self.request.take()?.submit(choice, object, terms);
-                self.state = State::Local { outcome, timer: None };
+                self.state = State::Local { outcome, binding, timer: None };
                 None
             }
             Route::Remote(connection, handle) => {
                 let limit = connection.max_message();
-                let started = connection.start(self.left_ms, cx.waker(), |out, seq| {
+                let patience = self.left_ms.saturating_add(self.link.client.grace(self.left_ms));
+                let started = connection.start(patience, cx.waker(), |out, seq| {
                     let flags = Flags::default();
                     self.write(request, choice, *handle, &binding.object, flags, seq, limit, out)
                 });
@@ -296,7 +316,8 @@ impl<R: Request> Exchange<R> {
         }
     }
 
-    fn end(&mut self, ending: Ending) -> Option<Ended<R>> {
+    /// The call ended on its connection, which would have waited for it until `expiry`.
+    fn end(&mut self, ending: Ending, expiry: Option<Instant>) -> Option<Ended<R>> {
         let State::Waiting { binding, .. } = std::mem::replace(&mut self.state, State::Done) else { return None };
         let Route::Remote(connection, _) = &binding.route else { return None };
         let budget = Budget::default();
@@ -311,6 +332,7 @@ impl<R: Request> Exchange<R> {
                 match Failure::from_fault(fault, &budget) {
                     Ok(Failure::NotStarted(why)) => {
                         let why = why.told_to(|| self.other_signature(&binding));
+                        self.recall(expiry);
                         self.again(&binding, why)
                     }
                     Ok(failure) => Some(Err(failure.into())),
@@ -343,6 +365,7 @@ impl<R: Request> Exchange<R> {
                 } else {
                     NotStarted::Unreachable { uri: self.link.uri.to_string(), problem: connection.problem() }
                 };
+                self.recall(expiry);
                 self.again(&binding, why)
             }
         }
@@ -442,17 +465,20 @@ impl<R: Request> Drop for Exchange<R> {
                     connection.abandon(seq);
                 }
             }
-            State::Local { outcome, .. } => {
+            State::Local { outcome, binding, .. } => {
                 // First it is known that nobody waits; then the call can leave the queue.
                 drop(outcome);
-                if let Some(binding) = self.link.last()
-                    && let Route::Local(object) = &binding.route
-                {
-                    object.sweep();
-                }
+                sweep(&binding);
             }
             State::New | State::Binding(_) | State::Done => {}
         }
+    }
+}
+
+/// Calls to an object of this process that need not run any more leave its queue.
+fn sweep(binding: &Binding) {
+    if let Route::Local(object) = &binding.route {
+        object.sweep();
     }
 }
 

@@ -213,11 +213,13 @@ impl Entry {
         !queue.waiting.is_empty()
     }
 
-    /// Takes the calls out of the queue that need not run any more: their callers are told, and others get their places.
-    pub(crate) fn sweep(&self, now: Instant) {
+    /// Takes the calls out of the queue that need not run any more: their callers are told, and others get their places. The earliest
+    /// deadline of those that are left.
+    pub(crate) fn sweep(&self, now: Instant) -> Option<Instant> {
         let mut queue = self.lock();
+        let earliest = |waiting: &VecDeque<Invocation>| waiting.iter().map(|invocation| invocation.deadline).min();
         if !queue.waiting.iter().any(|invocation| invocation.is_unwanted(now)) {
-            return;
+            return earliest(&queue.waiting);
         }
         let mut unwanted = Vec::new();
         for invocation in std::mem::take(&mut queue.waiting) {
@@ -227,9 +229,11 @@ impl Entry {
                 queue.waiting.push_back(invocation);
             }
         }
+        let earliest = earliest(&queue.waiting);
         drop(queue);
         // Without the lock: an answer takes that of the connection.
         unwanted.into_iter().for_each(|invocation| invocation.withdraw(now));
+        earliest
     }
 
     /// The generation of the actor about to be made; `None` when the object is not to be started any more.
@@ -360,8 +364,8 @@ impl LocalObject for Arc<Entry> {
         self.push_all(invocations);
     }
 
-    fn sweep(&self) {
-        Entry::sweep(self, Instant::now());
+    fn sweep(&self) -> Option<Instant> {
+        Entry::sweep(self, Instant::now())
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::time::{Instant, Sleep};
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalDaemon;
 use crate::peer::connection::{Leaving, Shared};
+use crate::peer::expiry::Expiry;
 use crate::peer::export::Exports;
 use crate::peer::lane::Lane;
 use crate::peer::room::Room;
@@ -60,6 +61,8 @@ pub(crate) struct Driver {
     /// Calls that the peer has given up, and whether some of them may still wait in a queue.
     cancelled: u64,
     sweep: bool,
+    /// When calls of the peer may be out of time in a queue.
+    expiry: Expiry,
     /// Time that a call of the peer has which says nothing.
     default_deadline: Duration,
     /// Since when half a frame has been waiting for its other half.
@@ -97,6 +100,7 @@ impl Driver {
             admitted_bytes: 0,
             cancelled: 0,
             sweep: false,
+            expiry: Expiry::default(),
             default_deadline,
             partial_since: None,
             stalled_since: None,
@@ -272,7 +276,8 @@ impl Driver {
         let frame_end = self.partial_since.map(|since| since + Duration::from_millis(limits.frame_ms.into()));
         let write_end = self.stalled_since.map(|since| since + Duration::from_millis(limits.write_ms.into()));
         loop {
-            let next = [self.shared.lock().in_flight.next_expiry(), frame_end, write_end].into_iter().flatten().min();
+            let own = self.shared.lock().in_flight.next_expiry();
+            let next = [own, self.expiry.next(), frame_end, write_end].into_iter().flatten().min();
             let Some(next) = next else {
                 self.timer = None;
                 return Ok(());
@@ -296,6 +301,10 @@ impl Driver {
             }
             self.shared.lock().in_flight.expire(now, &mut self.wakers);
             self.wakers.drain(..).for_each(Waker::wake);
+            if self.expiry.next().is_some_and(|next| next <= now) {
+                let earliest = self.exports.sweep();
+                self.expiry.looked(now, earliest);
+            }
         }
     }
 }

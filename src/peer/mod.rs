@@ -7,6 +7,7 @@
 pub mod connection;
 mod credit;
 pub mod driver;
+mod expiry;
 pub mod export;
 mod given_up;
 pub mod handshake;

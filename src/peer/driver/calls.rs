@@ -69,7 +69,9 @@ impl Driver {
             slog::debug!(self.shared.log, "call"; "object" => &**export.object.label(), "method" => name,
                 "peer" => &self.shared.caller.address, "correlation" => %header.correlation);
         }
-        let invocation = Invocation::new(method, body, now + left, reply(&export.lane, method));
+        let deadline = now + left;
+        self.expiry.add(deadline);
+        let invocation = Invocation::new(method, body, deadline, reply(&export.lane, method));
         if handle != self.arrived_for {
             self.deliver();
             self.arrived_for = handle;
