@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::client::pool::Pool;
 use crate::object::context::CallContext;
+use crate::object::facts::Passed;
 use crate::object::local::LocalDaemons;
 use crate::object::outcome::NotStarted;
 use crate::transport::network::BoxFuture;
@@ -103,16 +104,16 @@ impl Client {
     }
 
     /// The time (milliseconds) and the correlation id of a new call: what was asked for, but never more time than the call in whose course
-    /// it is made, and that one's id; `own` if it is made in the course of none.
+    /// it is made, and that one's id; `own` if it is made in the course of none. And what else that call passes on.
     #[inline]
-    pub(crate) fn inherit(&self, asked_ms: Option<u32>, own: CorrelationId) -> (u32, CorrelationId) {
+    pub(crate) fn inherit(&self, asked_ms: Option<u32>, own: CorrelationId) -> (u32, CorrelationId, Option<Passed>) {
         let ms = asked_ms.unwrap_or(self.0.config.timeout_ms);
         CallContext::with_current(|call| match call {
-            None => (ms, own),
+            None => (ms, own, None),
             Some(call) => {
                 let left = call.deadline.saturating_duration_since(Instant::now()).as_millis();
                 let ms = ms.min(u32::try_from(left).unwrap_or(u32::MAX));
-                (ms, if call.correlation.is_none() { own } else { call.correlation })
+                (ms, if call.correlation.is_none() { own } else { call.correlation }, call.passed())
             }
         })
     }

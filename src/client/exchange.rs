@@ -14,13 +14,14 @@ use crate::client::link::{Link, Turn};
 use crate::client::runtime;
 use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
+use crate::object::facts::Facts;
 use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
 use crate::peer::connection::StartError;
 use crate::peer::in_flight::{Answer, Ending};
 use crate::transport::network::BoxFuture;
-use crate::wire::{AnnotationId, CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
+use crate::wire::{AnnotationId, Annotations, CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
 
 /// What differs between calls with a typed message and calls by name.
 pub(crate) trait Request: Send + Unpin + 'static {
@@ -51,10 +52,11 @@ pub(crate) trait Request: Send + Unpin + 'static {
 }
 
 /// What goes with a call to an object of this process.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Terms {
     pub(crate) deadline: Instant,
     pub(crate) correlation: CorrelationId,
+    pub(crate) facts: Option<Arc<Facts>>,
 }
 
 /// Attempts that one call may make: what surely did not run is tried again where that can help.
@@ -66,6 +68,8 @@ pub(crate) struct Exchange<R: Request> {
     /// Kept until the end, since what surely did not run may be sent again.
     request: Option<R>,
     pub(crate) asked_ms: Option<u32>,
+    /// Shared only once it is sent.
+    facts: Option<Arc<Facts>>,
     correlation: CorrelationId,
     /// Known once somebody had to know it: most calls leave it to their connection, which asks the clock once for many.
     deadline: Option<Instant>,
@@ -96,6 +100,7 @@ impl<R: Request> Exchange<R> {
             link,
             request: Some(request),
             asked_ms: None,
+            facts: None,
             correlation: CorrelationId::NONE,
             deadline: None,
             time_ms: 0,
@@ -177,12 +182,27 @@ impl<R: Request> Exchange<R> {
     fn begin(&mut self) {
         self.number = self.link.number();
         let own = self.link.correlation(self.number);
-        (self.time_ms, self.correlation) = self.link.client.inherit(self.asked_ms, own);
-        self.left_ms = self.time_ms;
+        let (time_ms, correlation, passed) = self.link.client.inherit(self.asked_ms, own);
+        (self.time_ms, self.correlation, self.left_ms) = (time_ms, correlation, time_ms);
+        if let Some(passed) = passed {
+            self.say(|facts| facts.inherit(passed));
+        }
+    }
+
+    /// Adds to what goes beside the call, before it is sent.
+    pub(crate) fn say(&mut self, what: impl FnOnce(&mut Facts)) {
+        if let Some(facts) = Arc::get_mut(self.facts.get_or_insert_default()) {
+            what(facts);
+        }
+    }
+
+    /// What the reply had beside its value.
+    pub(crate) fn of_reply(&self) -> Annotations {
+        self.facts.as_ref().map(|facts| facts.of_reply()).unwrap_or_default()
     }
 
     fn terms(&mut self) -> Terms {
-        Terms { deadline: self.deadline(), correlation: self.correlation }
+        Terms { deadline: self.deadline(), correlation: self.correlation, facts: self.facts.clone() }
     }
 
     /// When its time ends, which begins now if it has not yet.
@@ -233,6 +253,10 @@ impl<R: Request> Exchange<R> {
         if self.left_ms == 0 {
             let method = request.method().to_owned();
             return Some(Err(CallError::NotStarted(NotStarted::OutOfTime { method })));
+        }
+        if let Some(problem) = self.facts.as_ref().and_then(|facts| facts.problem()) {
+            let (method, problem) = (request.method().to_owned(), problem.to_owned());
+            return Some(Err(CallError::NotStarted(NotStarted::NotSent { method, problem })));
         }
         let choice = match request.choose(&binding) {
             Ok(choice) => choice,
@@ -307,6 +331,9 @@ impl<R: Request> Exchange<R> {
         if self.left_ms != default {
             frame.annotate(out, AnnotationId::DEADLINE, &self.left_ms.to_be_bytes());
         }
+        if let Some(facts) = &self.facts {
+            facts.write(&mut frame, out);
+        }
         match request.write(choice, handle, object, out) {
             Ok(()) => frame.finish(out, limit).map_err(|e| e.to_string()),
             Err(problem) => {
@@ -321,6 +348,11 @@ impl<R: Request> Exchange<R> {
         let State::Waiting { binding, .. } = std::mem::replace(&mut self.state, State::Done) else { return None };
         let Route::Remote(connection, _) = &binding.route else { return None };
         let budget = Budget::default();
+        if let Ending::Reply(Answer { annotations: Some(annotations), .. }) = &ending
+            && let Some(facts) = &self.facts
+        {
+            facts.replied(annotations);
+        }
         match ending {
             Ending::Reply(answer) if answer.flags.contains(Flags::EXCEPTION) => {
                 let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {

@@ -121,7 +121,7 @@ impl Request for NamedItems {
         let Named { method, args } = self.0;
         let object_label = Arc::clone(object.label());
         let caller = DynReader { sender, object: object_label, method: method.clone(), correlation: call.correlation };
-        object.submit(Invocation::local_dyn(choice.index, args, call.deadline, caller));
+        object.submit(Invocation::local_dyn(choice.index, args, call.deadline, call.facts, caller));
         LocalItems { method, outcome: receiver }
     }
 

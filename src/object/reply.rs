@@ -9,6 +9,7 @@ use crate::codec::budget::Budget;
 use crate::codec::fault::{Detail, Fault};
 use crate::codec::{self, Value};
 use crate::object::context::Caller;
+use crate::object::facts::Facts;
 use crate::object::interface::{MethodFlags, signature_of};
 use crate::object::items::producer::{ItemSink, Producer};
 use crate::object::items::{ItemSource, Items};
@@ -54,6 +55,8 @@ pub trait ReplySink: Send + Sync {
 pub struct Reply {
     to: Option<To>,
     begun: bool,
+    /// What came beside the call, and goes beside the reply.
+    facts: Option<Arc<Facts>>,
 }
 
 enum To {
@@ -236,12 +239,18 @@ impl LocalReply for DynReader {
 
 impl Reply {
     /// A reply over a connection.
-    pub fn wire(reply: WireReply) -> Reply {
-        Reply { to: Some(To::Wire(reply)), begun: false }
+    pub fn wire(reply: WireReply, facts: Option<Arc<Facts>>) -> Reply {
+        Reply { to: Some(To::Wire(reply)), begun: false, facts }
     }
 
-    pub(crate) fn local(reply: Box<dyn LocalReply>) -> Reply {
-        Reply { to: Some(To::Local(reply)), begun: false }
+    pub(crate) fn local(reply: Box<dyn LocalReply>, facts: Option<Arc<Facts>>) -> Reply {
+        Reply { to: Some(To::Local(reply)), begun: false, facts }
+    }
+
+    /// What goes beside the call.
+    #[inline]
+    pub(crate) fn facts(&self) -> Option<&Arc<Facts>> {
+        self.facts.as_ref()
     }
 
     /// From here on the call has run.
@@ -308,9 +317,9 @@ impl Reply {
         match self.to.take() {
             Some(To::Wire(wire)) => {
                 if const { M::FLAGS.contains(MethodFlags::STREAM) } {
-                    wire.open::<M>(output);
+                    wire.open::<M>(output, self.facts.as_deref());
                 } else {
-                    wire.send(M::outcome(output));
+                    wire.send(M::outcome(output), self.facts.as_deref());
                 }
             }
             Some(To::Local(local)) if (local.as_ref() as &dyn std::any::Any).is::<LocalCaller<M>>() => {
@@ -345,7 +354,7 @@ impl Reply {
 
     pub(crate) fn end(&mut self, failure: Failure) {
         match self.to.take() {
-            Some(To::Wire(wire)) => wire.fail(&failure),
+            Some(To::Wire(wire)) => wire.fail(&failure, self.facts.as_deref()),
             Some(To::Local(local)) => local.fail(failure),
             None => {}
         }
@@ -434,37 +443,37 @@ impl WireReply {
         self.sink.method(self.method)
     }
 
-    fn send<R: serde::Serialize, E: RemoteError>(self, outcome: Result<R, E>) {
+    fn send<R: serde::Serialize, E: RemoteError>(self, outcome: Result<R, E>, facts: Option<&Facts>) {
         if self.oneway {
             self.sink.answer(self.size, &mut |_| {});
             return;
         }
         match outcome {
-            Ok(value) => self.write(|this, out| {
-                this.frame(out, Flags::default(), |out| {
+            Ok(value) => self.write(facts, |this, out| {
+                this.frame(facts, out, Flags::default(), |out| {
                     codec::encode(this.serializer, &value, out).map_err(|e| e.to_string())
                 })
             }),
             Err(error) => {
                 let fault = outcome::raised(&error, self.serializer, self.sink.object(), self.method());
-                self.fault(&fault);
+                self.fault(&fault, facts);
             }
         }
     }
 
     /// Replies with a stream, and begins it.
-    fn open<M: RemoteMessage>(self, output: M::Output) {
+    fn open<M: RemoteMessage>(self, output: M::Output, facts: Option<&Facts>) {
         let source = match M::outcome(output).map(M::into_items) {
             Ok(Ok(source)) if !self.oneway => source,
             Ok(Ok(_)) => return self.sink.answer(self.size, &mut |_| {}),
-            Ok(Err(value)) => return self.send::<_, M::Error>(Ok(value)),
-            Err(error) => return self.send::<M::Reply, _>(Err(error)),
+            Ok(Err(value)) => return self.send::<_, M::Error>(Ok(value), facts),
+            Err(error) => return self.send::<M::Reply, _>(Err(error), facts),
         };
         match self.sink.open_stream(self.method, self.serializer) {
             Ok(sink) => {
                 let producer = Producer::new(source, Arc::clone(&sink), self.serializer);
-                self.write(|this, out| {
-                    this.frame(out, Flags::ITEM_STREAM, |out| {
+                self.write(facts, |this, out| {
+                    this.frame(facts, out, Flags::ITEM_STREAM, |out| {
                         codec::encode(this.serializer, &sink.stream(), out).map_err(|e| e.to_string())
                     })
                 });
@@ -472,28 +481,30 @@ impl WireReply {
             }
             Err(problem) => {
                 let fault = unwritable((self.sink.object(), self.method()), &problem);
-                self.fault(&fault);
+                self.fault(&fault, facts);
             }
         }
     }
 
-    fn fail(self, failure: &Failure) {
+    fn fail(self, failure: &Failure, facts: Option<&Facts>) {
         if self.oneway {
             self.sink.answer(self.size, &mut |_| {});
             return;
         }
         let fault = failure.to_fault(self.serializer, self.sink.object(), self.method());
-        self.fault(&fault);
+        self.fault(&fault, facts);
     }
 
-    fn fault(self, fault: &Fault) {
-        self.write(|this, out| {
-            this.frame(out, Flags::EXCEPTION, |out| fault.encode(this.serializer, out).map_err(|e| e.to_string()))
+    fn fault(self, fault: &Fault, facts: Option<&Facts>) {
+        self.write(facts, |this, out| {
+            this.frame(facts, out, Flags::EXCEPTION, |out| {
+                fault.encode(this.serializer, out).map_err(|e| e.to_string())
+            })
         });
     }
 
     /// Writes a reply; what cannot be written, or panics when it is asked to write itself, becomes a fault that says so, which always can.
-    fn write(self, mut frame: impl FnMut(&WireReply, &mut Vec<u8>) -> Result<(), String>) {
+    fn write(self, facts: Option<&Facts>, mut frame: impl FnMut(&WireReply, &mut Vec<u8>) -> Result<(), String>) {
         self.sink.answer(self.size, &mut |out| {
             let start = out.len();
             let fault = match panic::guard(|| frame(&self, out)) {
@@ -502,18 +513,24 @@ impl WireReply {
                 Err(report) => outcome::panicked(report, self.sink.object(), self.method()),
             };
             out.truncate(start);
-            let _ =
-                self.frame(out, Flags::EXCEPTION, |out| fault.encode(self.serializer, out).map_err(|e| e.to_string()));
+            let _ = self.frame(facts, out, Flags::EXCEPTION, |out| {
+                fault.encode(self.serializer, out).map_err(|e| e.to_string())
+            });
         });
     }
 
     fn frame(
         &self,
+        facts: Option<&Facts>,
         out: &mut Vec<u8>,
         flags: Flags,
         payload: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
     ) -> Result<(), String> {
-        let writer = FrameWriter::begin(out, MessageType::Result, self.serializer, flags, self.seq, self.correlation);
+        let mut writer =
+            FrameWriter::begin(out, MessageType::Result, self.serializer, flags, self.seq, self.correlation);
+        if let Some(facts) = facts {
+            facts.write_reply(&mut writer, out);
+        }
         match payload(out) {
             Ok(()) => writer.finish(out, self.sink.max_message()).map_err(|e| e.to_string()),
             Err(problem) => {

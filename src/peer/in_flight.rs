@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::wire::{Flags, Frame, SerializerId};
+use crate::wire::{Annotations, Flags, Frame, SerializerId};
 
 /// Calls out on one connection. A call's place is its sequence number on the wire.
 ///
@@ -47,11 +47,15 @@ pub struct Answer {
     pub serializer: SerializerId,
     /// The value or the fault.
     pub payload: Bytes,
+    /// What came beside it, if anything did.
+    pub annotations: Option<Box<Annotations>>,
 }
 
 impl From<Frame> for Answer {
     fn from(frame: Frame) -> Answer {
-        Answer { flags: frame.header.flags, serializer: frame.header.serializer, payload: frame.payload }
+        let annotations = (!frame.annotations.is_empty()).then(|| Box::new(frame.annotations));
+        let (flags, serializer) = (frame.header.flags, frame.header.serializer);
+        Answer { flags, serializer, payload: frame.payload, annotations }
     }
 }
 

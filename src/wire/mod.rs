@@ -13,6 +13,7 @@ pub mod handshake;
 pub mod header;
 pub mod limits;
 pub mod stream;
+pub mod trace;
 pub(crate) mod varint;
 
 pub use annotation::{AnnotationId, Annotations};
@@ -22,3 +23,4 @@ pub use handshake::{Bind, BindingTable, BoundMethod, Features, GoAway, Hello, Pe
 pub use header::{CorrelationId, Flags, HEADER_LEN, Header, MessageType, SerializerId, VERSION};
 pub use limits::Limits;
 pub use stream::{Credit, ItemBatch};
+pub use trace::TraceParent;

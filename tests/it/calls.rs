@@ -1,5 +1,6 @@
 //! How calls end, who hears what, and the ways to an object.
 
+mod context;
 mod deadlines;
 mod endings;
 mod explosive;

@@ -7,6 +7,7 @@ use bytes::{Buf, Bytes};
 use tokio::time::Instant;
 
 use crate::codec::call::NamedCall;
+use crate::object::facts::Facts;
 use crate::object::interface::MethodFlags;
 use crate::object::invocation::{Body, Invocation, nearest};
 use crate::object::outcome::{Failure, NotStarted};
@@ -22,15 +23,17 @@ impl Driver {
     pub(super) fn invoke(&mut self, frame: Frame, now: Instant) {
         let Frame { header, annotations, payload } = frame;
         let oneway = header.flags.contains(Flags::ONEWAY);
-        let size = header.payload_len;
+        // Together they are not more than a message may have.
+        let size = header.payload_len + header.annotations_len;
         self.admitted += 1;
         self.admitted_bytes += u64::from(size);
         if self.cancelled > 0 && !oneway {
             self.shared.given_up.remove(header.seq);
         }
         let unwelcome = if self.leaving { Some(self.refuse_new()) } else { self.over_limit() };
+        let facts = if annotations.is_empty() { None } else { Facts::received(&annotations) };
         let reply = |sink: &Arc<Lane>, method: u32| {
-            Reply::wire(WireReply {
+            let wire = WireReply {
                 sink: Arc::clone(sink) as Arc<dyn ReplySink>,
                 seq: header.seq,
                 serializer: header.serializer,
@@ -38,7 +41,8 @@ impl Driver {
                 oneway,
                 size,
                 method,
-            })
+            };
+            Reply::wire(wire, facts.clone())
         };
         let refuse = |reply: Reply, why: NotStarted| reply.fail(Failure::NotStarted(why));
         if let Some(why) = unwelcome {
