@@ -264,6 +264,9 @@ impl<R: Request> Exchange<R> {
         };
         match &binding.route {
             Route::Local(object) => {
+                if let Some(why) = self.facts.as_ref().and_then(|facts| facts.deadlock(&**object)) {
+                    return Some(Err(CallError::NotStarted(why)));
+                }
                 self.link.sent(self.number);
                 let terms = self.terms();
                 let outcome = self.request.take()?.submit(choice, object, terms);
@@ -436,6 +439,9 @@ impl<R: Request> Exchange<R> {
     /// Sends the call without waiting for anything, now or as soon as the proxy is connected.
     pub(crate) fn send_oneway(mut self) {
         self.begin();
+        if self.facts.is_some() {
+            self.say(Facts::unchain);
+        }
         if let Some(binding) = self.link.bound()
             && self.oneway(&binding).is_ok()
         {

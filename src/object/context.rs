@@ -30,6 +30,18 @@ pub struct CallContext {
     pub caller: Arc<Caller>,
     /// What else is known of it, if anything is.
     facts: Option<Arc<Facts>>,
+    /// The object, where it can do nothing else until the handler ends.
+    waits: Option<Waiting>,
+}
+
+/// An object that can do nothing else until one of its handlers ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    /// A number that no other object anywhere has.
+    pub(crate) object: u64,
+    /// Which of its handlers.
+    pub(crate) handler: u64,
+    pub(crate) name: Arc<str>,
 }
 
 /// The other end of a connection.
@@ -100,7 +112,12 @@ impl CallContext {
     /// What calls that are made in its course inherit besides.
     #[inline]
     pub(crate) fn passed(&self) -> Option<Passed> {
-        self.facts.as_ref()?.passed()
+        Facts::passed(self.facts.as_deref(), self.waits.as_ref())
+    }
+
+    /// The same call, for whose handler this object waits.
+    pub(crate) fn waiting(self, object: Waiting) -> CallContext {
+        CallContext { waits: Some(object), ..self }
     }
 
     /// Runs `f` as part of this call.
@@ -140,10 +157,11 @@ impl CallScope {
                 call.correlation = correlation;
                 call.deadline = deadline;
                 call.facts = facts.cloned();
+                call.waits = None;
             }
             _ => {
                 let (caller, facts) = (Arc::clone(caller), facts.cloned());
-                *current = Some(CallContext { correlation, deadline, caller, facts });
+                *current = Some(CallContext { correlation, deadline, caller, facts, waits: None });
             }
         });
     }
@@ -182,6 +200,7 @@ mod tests {
             deadline: Instant::now(),
             caller: Arc::new(Caller::default()),
             facts: None,
+            waits: None,
         };
         call.enter(|| {
             assert_eq!(CallContext::current().map(|c| c.correlation), Some(CorrelationId::from_bytes([7; 16])));

@@ -3,7 +3,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::wire::{AnnotationId, Annotations, FrameWriter, TraceParent};
+use crate::object::context::Waiting;
+use crate::object::local::LocalObject;
+use crate::object::outcome::NotStarted;
+use crate::wire::{AnnotationId, Annotations, Chain, ChainLink, FrameWriter, TraceParent};
 
 /// Bytes of the annotations that a caller may put on a call, and a handler on a reply: they are facts, and what is larger is an argument.
 const MOST: usize = 4 * 1024;
@@ -14,6 +17,8 @@ pub struct Facts {
     /// The caller's own.
     annotations: Annotations,
     trace: Option<TraceParent>,
+    /// Who waits for it.
+    chain: Chain,
     /// What cannot be said so; the call is not made.
     problem: Option<String>,
     /// What the handler puts on the reply.
@@ -24,6 +29,7 @@ pub struct Facts {
 #[derive(Debug)]
 pub(crate) struct Passed {
     trace: Option<TraceParent>,
+    chain: Chain,
 }
 
 /// Why an annotation cannot be put on a reply.
@@ -47,18 +53,43 @@ impl Facts {
     pub(crate) fn received(all: &Annotations) -> Option<Arc<Facts>> {
         let annotations: Annotations = all.iter().filter(|(id, _)| !id.is_reserved()).collect();
         let trace = all.find(AnnotationId::TRACE).and_then(TraceParent::parse);
-        let any = !annotations.is_empty() || trace.is_some();
-        any.then(|| Arc::new(Facts { annotations, trace, ..Facts::default() }))
+        let chain = all.find(AnnotationId::CHAIN).and_then(Chain::decode).unwrap_or_default();
+        let any = !annotations.is_empty() || trace.is_some() || !chain.is_empty();
+        any.then(|| Arc::new(Facts { annotations, trace, chain, ..Facts::default() }))
     }
 
     /// What the call in whose course this one is made passes on; what the caller said itself counts more.
     pub(crate) fn inherit(&mut self, passed: Passed) {
         self.trace = self.trace.take().or(passed.trace);
+        self.chain = passed.chain;
     }
 
-    /// What it passes on.
-    pub(crate) fn passed(&self) -> Option<Passed> {
-        Some(Passed { trace: Some(self.trace.clone()?) })
+    /// Nobody waits for the call: it is a oneway.
+    pub(crate) fn unchain(&mut self) {
+        self.chain = Chain::default();
+    }
+
+    /// What a call passes on that has these facts, if any, and whose object waits for those made in its course, if it does.
+    #[inline]
+    pub(crate) fn passed(facts: Option<&Facts>, waits: Option<&Waiting>) -> Option<Passed> {
+        if facts.is_none() && waits.is_none() { None } else { Facts::pass(facts, waits) }
+    }
+
+    #[cold]
+    fn pass(facts: Option<&Facts>, waits: Option<&Waiting>) -> Option<Passed> {
+        let (trace, mut chain) = facts.map(|facts| (facts.trace.clone(), facts.chain.clone())).unwrap_or_default();
+        if let Some(Waiting { object, handler, name }) = waits {
+            chain = chain.with(ChainLink { object: *object, handler: *handler, name: name.to_string() });
+        }
+        (trace.is_some() || !chain.is_empty()).then_some(Passed { trace, chain })
+    }
+
+    /// Why the call can never be answered, if so: `object` waits for it.
+    pub(crate) fn deadlock(&self, object: &dyn LocalObject) -> Option<NotStarted> {
+        if self.chain.is_empty() {
+            return None;
+        }
+        Some(NotStarted::Deadlock { chain: object.waits_for(&self.chain)? })
     }
 
     /// Adds an annotation of the caller's.
@@ -90,6 +121,9 @@ impl Facts {
         }
         if let Some(trace) = &self.trace {
             frame.annotate(out, AnnotationId::TRACE, trace.as_str().as_bytes());
+        }
+        if !self.chain.is_empty() {
+            frame.annotate(out, AnnotationId::CHAIN, &self.chain.encode());
         }
     }
 

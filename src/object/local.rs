@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::object::interface::Method;
 use crate::object::invocation::Invocation;
 use crate::uri::Endpoint;
-use crate::wire::Target;
+use crate::wire::{Chain, Target};
 
 /// An object that runs in this process.
 pub trait LocalObject: Send + Sync {
@@ -24,6 +24,8 @@ pub trait LocalObject: Send + Sync {
     fn submit(&self, invocation: Invocation);
     /// Puts calls into its queue, in their order; what it does not take, it answers. Afterwards `invocations` is empty.
     fn submit_all(&self, invocations: &mut VecDeque<Invocation>);
+    /// Whether it waits for the call that has this chain; then who does, from itself to itself.
+    fn waits_for(&self, chain: &Chain) -> Option<Vec<String>>;
     /// Takes the calls out of its queue that nobody waits for or whose time is over, and answers them. The earliest deadline of those that
     /// are left.
     fn sweep(&self) -> Option<Instant>;

@@ -130,6 +130,23 @@ pub enum NotStarted {
         /// What is missing, and what to do.
         problem: String,
     },
+    /// The object waits for the call that this one was made in the course of.
+    #[error(
+        "it would wait for itself: {}; call back after the first handler has ended, or without waiting, by a oneway",
+        chain.join(" → ")
+    )]
+    Deadlock {
+        /// The objects that wait, each for the next; the first and the last are the object called.
+        chain: Vec<String>,
+    },
+    /// The object failed and is being made anew, and no more calls can wait for it.
+    #[error("{object} is being restarted, and its mailbox is full; try again in {retry_after_ms} ms")]
+    Restarting {
+        /// The object asked.
+        object: String,
+        /// When it is started again, milliseconds.
+        retry_after_ms: u32,
+    },
 }
 
 fn offer(nearest: Option<&str>) -> String {
@@ -152,7 +169,9 @@ impl NotStarted {
     /// After how many milliseconds trying again can help; `None` when it cannot.
     pub fn retry_after(&self) -> Option<u32> {
         match self {
-            NotStarted::Busy { retry_after_ms, .. } => Some(*retry_after_ms),
+            NotStarted::Busy { retry_after_ms, .. } | NotStarted::Restarting { retry_after_ms, .. } => {
+                Some(*retry_after_ms)
+            }
             NotStarted::Draining { .. } | NotStarted::Unreachable { .. } => Some(500),
             _ => None,
         }
@@ -175,6 +194,8 @@ impl NotStarted {
             NotStarted::Unresolved { .. } => "Pyroxene.Unresolved",
             NotStarted::NotSent { .. } => "Pyroxene.NotSent",
             NotStarted::Unsupported { .. } => "Pyroxene.Unsupported",
+            NotStarted::Deadlock { .. } => "Pyroxene.Deadlock",
+            NotStarted::Restarting { .. } => "Pyroxene.Restarting",
         }
     }
 }

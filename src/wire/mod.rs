@@ -6,6 +6,7 @@
 #![doc = include_str!("README.md")]
 
 pub mod annotation;
+pub mod chain;
 pub mod discovery;
 pub mod error;
 pub mod frame;
@@ -17,6 +18,7 @@ pub mod trace;
 pub(crate) mod varint;
 
 pub use annotation::{AnnotationId, Annotations};
+pub use chain::{Chain, ChainLink};
 pub use error::{FrameError, PayloadError};
 pub use frame::{Frame, FrameWriter};
 pub use handshake::{Bind, BindingTable, BoundMethod, Features, GoAway, Hello, PeerLimits, Target, Welcome};

@@ -2,6 +2,7 @@
 
 mod context;
 mod deadlines;
+mod deadlock;
 mod endings;
 mod explosive;
 mod names;

@@ -11,9 +11,9 @@ use pyroxene::peer::handshake;
 use pyroxene::transport::memory;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::{
-    AnnotationId, Bind, BindingTable, BoundMethod, CorrelationId, Credit, Features, Flags, Frame, FrameError,
-    FrameWriter, GoAway, HEADER_LEN, Header, Hello, ItemBatch, Limits, MessageType, PeerLimits, SerializerId, Target,
-    Welcome,
+    AnnotationId, Bind, BindingTable, BoundMethod, Chain, ChainLink, CorrelationId, Credit, Features, Flags, Frame,
+    FrameError, FrameWriter, GoAway, HEADER_LEN, Header, Hello, ItemBatch, Limits, MessageType, PeerLimits,
+    SerializerId, Target, TraceParent, Welcome,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -194,6 +194,15 @@ proptest! {
         let away = GoAway { reason, taken };
         away.encode(&mut out).unwrap();
         prop_assert_eq!(GoAway::decode(&out), Ok(away));
+    }
+
+    #[test]
+    fn chains_survive_the_journey(links in vec((any::<u64>(), any::<u64>(), ".{0,80}"), 0..40), bytes in vec(any::<u8>(), 0..200)) {
+        let link = |(object, handler, name)| ChainLink { object, handler, name };
+        let chain = links.into_iter().map(link).fold(Chain::default(), Chain::with);
+        prop_assert_eq!(Chain::decode(&chain.encode()), Some(chain));
+        // Whatever else it is, it is judged in peace.
+        let _ = (Chain::decode(&bytes), TraceParent::parse(&bytes));
     }
 
     #[test]

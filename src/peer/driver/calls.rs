@@ -65,6 +65,12 @@ impl Driver {
         {
             return refuse(reply(&export.lane, method), why);
         }
+        if let Some(facts) = &facts
+            && !oneway
+            && let Some(why) = facts.deadlock(&*export.object)
+        {
+            return refuse(reply(&export.lane, method), why);
+        }
         if let Err(why) = export.admit() {
             return refuse(reply(&export.lane, method), why);
         }
