@@ -11,6 +11,7 @@ mod blocking;
 mod calls;
 mod cancel;
 mod chaos;
+mod cut;
 mod drain;
 mod faults;
 mod fuzz_seeds;
