@@ -50,8 +50,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let waiter = daemon.supervise("waiter", move || Waiter { oven: for_waiter.clone() }).await?;
     let waiter = WaiterProxy::from(waiter);
 
-    // A guest in a hurry. The waiter asks the kitchen on the guest's behalf, so the kitchen has no more time than the guest; a little less, so
-    // that the waiter mostly has the time to say so.
+    // A guest in a hurry. The waiter asks the kitchen on the guest's behalf, so the kitchen has no more time than the guest. When it is over, the
+    // guest listens a little longer, and mostly hears how it ended.
     match waiter.bring_roast().timeout_ms(100).await {
         Ok(excuse) => println!("the waiter says: {excuse}"),
         Err(error) => {

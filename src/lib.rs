@@ -81,7 +81,7 @@ pub mod manual;
 #[cfg(feature = "blocking")]
 #[doc(inline)]
 pub use client::blocking;
-pub use client::call::Call;
+pub use client::call::{Annotated, Call};
 pub use client::client::{Client, ClientConfig};
 pub use client::connect::{Connect, IntoUri};
 pub use client::dyn_proxy::DynProxy;
@@ -105,6 +105,7 @@ pub use daemon::{BindError, SpawnError};
 pub use macros::{RemoteMessage, RemoteObject, main, remote};
 pub use naming::NameServer;
 pub use object::context::CallContext;
+pub use object::facts::AnnotationError;
 pub use object::interface::{Accepts, Any, Interface};
 pub use object::items::{ItemSender, Items};
 pub use object::message::{Never, RemoteError, RemoteMessage};

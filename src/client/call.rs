@@ -24,8 +24,8 @@ use crate::object::message::{RemoteError, RemoteMessage};
 use crate::object::outcome::NotStarted;
 use crate::object::reply::{LocalCaller, LocalEnd};
 use crate::peer::in_flight::Answer;
-use crate::wire::SerializerId;
 use crate::wire::varint::write_varint;
+use crate::wire::{Annotations, SerializerId};
 
 /// A call that is made when it is awaited. Calls of one proxy and its clones start in the order in which they are first polled.
 ///
@@ -96,6 +96,35 @@ impl<M: RemoteMessage> Call<M> {
         self
     }
 
+    /// Puts an annotation on the call, which the handler reads from its [`CallContext`](crate::CallContext): a fact beside the arguments, such
+    /// as on whose behalf it is made. Its four letters are yours to choose, but for those of Pyroxene and Pyro; all annotations together may
+    /// have 4 KiB. One that cannot be is `NotStarted(NotSent)`.
+    pub fn annotation(mut self, id: [u8; 4], value: impl AsRef<[u8]>) -> Call<M> {
+        self.0.say(|facts| facts.annotate(id, value.as_ref()));
+        self
+    }
+
+    /// Says which trace the call belongs to, as the W3C's *Trace Context* spells it. Calls that handlers make on its behalf have the same. One
+    /// that is spelled in another way is `NotStarted(NotSent)`.
+    pub fn traceparent(mut self, traceparent: &str) -> Call<M> {
+        self.0.say(|facts| facts.trace(traceparent));
+        self
+    }
+
+    /// Ends with what the handler has put on the reply as well; it can where the call carries an annotation itself.
+    ///
+    /// ```no_run
+    /// # #[derive(Default)] pub struct Account { balance: u64 }
+    /// # #[pyroxene::remote] impl Account { pub fn balance(&self) -> u64 { self.balance } }
+    /// # async fn example(account: AccountProxy) -> Result<(), pyroxene::CallError> {
+    /// let (balance, annotations) = account.balance().annotation(*b"USER", "eve").annotated().await;
+    /// println!("{}, for {:?}", balance?, annotations.find(pyroxene::wire::AnnotationId(*b"COST")));
+    /// # Ok(()) }
+    /// ```
+    pub fn annotated(self) -> Annotated<Call<M>> {
+        Annotated(self)
+    }
+
     pub(crate) fn send_oneway(self) {
         self.0.send_oneway();
     }
@@ -107,6 +136,19 @@ impl<M: RemoteMessage> Future for Call<M> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.get_mut().0.poll(cx)
+    }
+}
+
+/// A call that ends with what its reply has beside its value; made by [`Call::annotated`].
+#[must_use = "a call is made when it is awaited"]
+pub struct Annotated<C>(pub(crate) C);
+
+impl<M: RemoteMessage> Future for Annotated<Call<M>> {
+    type Output = (Result<M::Reply, CallError<M::Error>>, Annotations);
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let exchange = &mut self.get_mut().0.0;
+        exchange.poll(cx).map(|ended| (ended, exchange.of_reply()))
     }
 }
 
@@ -191,6 +233,10 @@ impl<M: RemoteMessage> Request for Typed<M> {
         outcome.back.take().map(|message| Typed { message, index: outcome.index })
     }
 
+    fn submitted(_: &LocalCall<M>) -> &str {
+        M::METHOD
+    }
+
     fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) {
         self.enqueue(choice, object, call, None);
     }
@@ -211,7 +257,7 @@ impl<M: RemoteMessage> Typed<M> {
             correlation: call.correlation,
             again: call.again,
         };
-        object.submit(Invocation::local(choice.index, call.deadline, caller));
+        object.submit(Invocation::local(choice.index, call.deadline, call.facts, caller));
     }
 }
 

@@ -9,6 +9,7 @@ use crate::client::backoff::Backoff;
 use crate::client::keys::Keys;
 use crate::client::pool::Pool;
 use crate::object::context::CallContext;
+use crate::object::facts::Passed;
 use crate::object::local::LocalDaemons;
 use crate::object::outcome::NotStarted;
 use crate::transport::network::BoxFuture;
@@ -21,6 +22,9 @@ use crate::wire::{CorrelationId, Limits, Target};
 pub struct ClientConfig {
     /// The time a call has unless it says otherwise, milliseconds.
     pub timeout_ms: u32,
+    /// How long a call whose time is over still waits to hear whether it ran: an eighth of its time, but at least and at most so many
+    /// milliseconds. The object's daemon takes a call that waits in a queue out when its time is over, and says so; that has to arrive.
+    pub grace_ms: (u32, u32),
     /// The time connecting has, milliseconds.
     pub connect_timeout_ms: u32,
     /// The pause after a failed attempt to connect; doubled with each further one, up to the second value. Milliseconds.
@@ -43,6 +47,7 @@ impl Default for ClientConfig {
     fn default() -> Self {
         ClientConfig {
             timeout_ms: 30_000,
+            grace_ms: (20, 1_000),
             connect_timeout_ms: 5_000,
             backoff_ms: (50, 2_000),
             retry_ms: (10, 1_000),
@@ -115,18 +120,24 @@ impl Client {
     }
 
     /// The time (milliseconds) and the correlation id of a new call: what was asked for, but never more time than the call in whose course
-    /// it is made, and that one's id; `own` if it is made in the course of none.
+    /// it is made, and that one's id; `own` if it is made in the course of none. And what else that call passes on.
     #[inline]
-    pub(crate) fn inherit(&self, asked_ms: Option<u32>, own: CorrelationId) -> (u32, CorrelationId) {
+    pub(crate) fn inherit(&self, asked_ms: Option<u32>, own: CorrelationId) -> (u32, CorrelationId, Option<Passed>) {
         let ms = asked_ms.unwrap_or(self.0.config.timeout_ms);
         CallContext::with_current(|call| match call {
-            None => (ms, own),
+            None => (ms, own, None),
             Some(call) => {
                 let left = call.deadline.saturating_duration_since(Instant::now()).as_millis();
                 let ms = ms.min(u32::try_from(left).unwrap_or(u32::MAX));
-                (ms, if call.correlation.is_none() { own } else { call.correlation })
+                (ms, if call.correlation.is_none() { own } else { call.correlation }, call.passed())
             }
         })
+    }
+
+    /// How long a call that had so many milliseconds waits to hear whether it ran, milliseconds.
+    pub(crate) fn grace(&self, ms: u32) -> u32 {
+        let (least, most) = self.0.config.grace_ms;
+        (ms / 8).min(most).max(least)
     }
 
     /// Where the correlation ids of a proxy begin: each proxy has 2^64 of them.

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
 use crate::client::binding::{Binding, Choice};
+use crate::client::call::Annotated;
 use crate::client::client::Client;
 use crate::client::connect::{Connect, FromLink, IntoUri};
 use crate::client::error::CallError;
@@ -28,7 +29,7 @@ use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::DynCaller;
 use crate::peer::in_flight::Answer;
 use crate::uri::Uri;
-use crate::wire::SerializerId;
+use crate::wire::{Annotations, SerializerId};
 
 /// A proxy that needs no types: methods by name, arguments and results as [`Value`]s.
 ///
@@ -129,6 +130,34 @@ impl DynCall {
     }
 }
 
+impl DynCall {
+    /// As [`Call::annotation`](crate::Call::annotation).
+    pub fn annotation(mut self, id: [u8; 4], value: impl AsRef<[u8]>) -> DynCall {
+        self.0.say(|facts| facts.annotate(id, value.as_ref()));
+        self
+    }
+
+    /// As [`Call::traceparent`](crate::Call::traceparent).
+    pub fn traceparent(mut self, traceparent: &str) -> DynCall {
+        self.0.say(|facts| facts.trace(traceparent));
+        self
+    }
+
+    /// As [`Call::annotated`](crate::Call::annotated).
+    pub fn annotated(self) -> Annotated<DynCall> {
+        Annotated(self)
+    }
+}
+
+impl Future for Annotated<DynCall> {
+    type Output = (Result<Value, CallError>, Annotations);
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let exchange = &mut self.get_mut().0.0;
+        exchange.poll(cx).map(|ended| (ended, exchange.of_reply()))
+    }
+}
+
 impl Future for DynCall {
     type Output = Result<Value, CallError>;
 
@@ -189,13 +218,17 @@ impl Request for Named {
 
     fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> LocalDynCall {
         let (sender, receiver) = oneshot::channel();
-        let kept = call.again.then(|| self.clone());
+        let (kept, method) = (call.again.then(|| self.clone()), self.method.clone());
         self.enqueue(choice, object, call, Some(sender));
-        LocalDynCall { receiver, kept }
+        LocalDynCall { method, receiver, kept }
     }
 
     fn take_back(outcome: &mut LocalDynCall) -> Option<Named> {
         outcome.kept.take()
+    }
+
+    fn submitted(local: &LocalDynCall) -> &str {
+        &local.method
     }
 
     fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) {
@@ -213,12 +246,13 @@ impl Named {
     ) {
         let label = Arc::clone(object.label());
         let caller = DynCaller { sender, object: label, method: self.method, correlation: call.correlation };
-        object.submit(Invocation::local_dyn(choice.index, self.args, call.deadline, caller));
+        object.submit(Invocation::local_dyn(choice.index, self.args, call.deadline, call.facts, caller));
     }
 }
 
 /// The outcome of a call by name in this process.
 pub(crate) struct LocalDynCall {
+    method: String,
     receiver: oneshot::Receiver<Result<Value, Failure>>,
     /// The call, if it may be made again.
     kept: Option<Named>,

@@ -16,6 +16,7 @@ use crate::client::retry::Retry;
 use crate::client::runtime;
 use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
+use crate::object::facts::Facts;
 use crate::object::interface::MethodFlags;
 use crate::object::items::{Incoming, carried};
 use crate::object::local::LocalObject;
@@ -26,7 +27,7 @@ use crate::peer::handshake;
 use crate::peer::in_flight::{Answer, Ending};
 use crate::peer::uploads::{Destination, Uploads};
 use crate::transport::network::BoxFuture;
-use crate::wire::{AnnotationId, CorrelationId, Features, Flags, FrameWriter, MessageType, SerializerId};
+use crate::wire::{AnnotationId, Annotations, CorrelationId, Features, Flags, FrameWriter, MessageType, SerializerId};
 
 /// What differs between calls with a typed message and calls by name.
 pub(crate) trait Request: Sized + Send + Unpin + 'static {
@@ -52,17 +53,20 @@ pub(crate) trait Request: Sized + Send + Unpin + 'static {
     fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> Self::Local;
     /// The call of which this is the outcome, if it did not run and `call` said that it may be made again.
     fn take_back(outcome: &mut Self::Local) -> Option<Self>;
-    /// The same, when nobody waits for the outcome.
+    /// The method that such a call is of.
+    fn submitted(local: &Self::Local) -> &str;
+    /// As `submit`, when nobody waits for the outcome.
     fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms);
 }
 
 /// What goes with a call to an object of this process.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Terms {
     pub(crate) deadline: Instant,
     pub(crate) correlation: CorrelationId,
     /// What does not run may be made again.
     pub(crate) again: bool,
+    pub(crate) facts: Option<Arc<Facts>>,
 }
 
 /// Attempts that a call makes without having been told to: what surely did not run is tried again where that can help.
@@ -76,6 +80,8 @@ pub(crate) struct Exchange<R: Request> {
     pub(crate) asked_ms: Option<u32>,
     /// Of a call that was told to try again.
     retry: Option<Box<Retry>>,
+    /// Shared only once it is sent.
+    facts: Option<Arc<Facts>>,
     correlation: CorrelationId,
     /// Known once somebody had to know it: most calls leave it to their connection, which asks the clock once for many.
     deadline: Option<Instant>,
@@ -94,7 +100,7 @@ enum State<R: Request> {
     New,
     Binding(BoxFuture<'static, Bound>),
     Waiting { binding: Arc<Binding>, seq: u16 },
-    Local { outcome: R::Local, timer: Option<Pin<Box<Sleep>>> },
+    Local { outcome: R::Local, binding: Arc<Binding>, timer: Option<Pin<Box<Sleep>>> },
     Done,
 }
 
@@ -116,6 +122,7 @@ impl<R: Request> Exchange<R> {
             request: Some(request),
             asked_ms: None,
             retry: None,
+            facts: None,
             correlation: CorrelationId::NONE,
             deadline: None,
             time_ms: 0,
@@ -166,10 +173,11 @@ impl<R: Request> Exchange<R> {
                 }
                 State::Waiting { binding, seq } => {
                     let Route::Remote(connection, _) = &binding.route else { return Poll::Pending };
-                    let Some((ending, deadline)) = connection.poll(*seq, cx.waker()) else { return Poll::Pending };
+                    let Some((ending, expiry)) = connection.poll(*seq, cx.waker()) else { return Poll::Pending };
                     // Straight to the caller: an ending is large, and what is large is slow to move on at once.
                     if self.retry.is_none()
                         && self.uploads.is_none()
+                        && self.facts.is_none()
                         && let Ending::Reply(answer) = &ending
                         && answer.is_value()
                         && let Ok(value) = R::read(answer, &Budget::default())
@@ -177,10 +185,9 @@ impl<R: Request> Exchange<R> {
                         self.state = State::Done;
                         return Poll::Ready(Ok(value));
                     }
-                    self.deadline = self.deadline.or(deadline);
-                    self.end(ending)
+                    self.end(ending, expiry)
                 }
-                State::Local { outcome, timer } => {
+                State::Local { outcome, binding, timer } => {
                     if let Poll::Ready(ended) = Pin::new(&mut *outcome).poll(cx) {
                         self.request = R::take_back(outcome);
                         Some(ended.unwrap_or_else(|| {
@@ -191,7 +198,15 @@ impl<R: Request> Exchange<R> {
                         let deadline = self.deadline.unwrap_or_else(Instant::now);
                         let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
                         std::task::ready!(timer.as_mut().poll(cx));
-                        Some(Err(CallError::Unknown(self.out_of_time())))
+                        if timer.deadline() <= deadline {
+                            // If it still waits in the queue, it is told so now. If not, it may be about to end, or to be refused.
+                            sweep(binding);
+                            let grace = self.link.client.grace(self.time_ms).max(1);
+                            timer.as_mut().reset(deadline + Duration::from_millis(grace.into()));
+                            continue;
+                        }
+                        let method = R::submitted(outcome).to_owned();
+                        Some(Err(CallError::Unknown(Unknown::OutOfTime { method, timeout_ms: self.time_ms })))
                     }
                 }
                 State::Done => return Poll::Pending,
@@ -229,8 +244,11 @@ impl<R: Request> Exchange<R> {
         let (number, binding) = self.link.call();
         self.number = number;
         let own = self.link.correlation(self.number);
-        (self.time_ms, self.correlation) = self.link.client.inherit(self.asked_ms, own);
-        self.left_ms = self.time_ms;
+        let (time_ms, correlation, passed) = self.link.client.inherit(self.asked_ms, own);
+        (self.time_ms, self.correlation, self.left_ms) = (time_ms, correlation, time_ms);
+        if let Some(passed) = passed {
+            self.say(|facts| facts.inherit(passed));
+        }
         if let Some(retry) = &mut self.retry {
             retry.begin(&self.link.client.0.keys);
         }
@@ -242,14 +260,37 @@ impl<R: Request> Exchange<R> {
         self.retry.as_ref().is_none_or(|retry| retry.is_ready(&binding.route))
     }
 
+    /// Adds to what goes beside the call, before it is sent.
+    pub(crate) fn say(&mut self, what: impl FnOnce(&mut Facts)) {
+        if let Some(facts) = Arc::get_mut(self.facts.get_or_insert_default()) {
+            what(facts);
+        }
+    }
+
+    /// What the reply had beside its value.
+    pub(crate) fn of_reply(&self) -> Annotations {
+        self.facts.as_ref().map(|facts| facts.of_reply()).unwrap_or_default()
+    }
+
     fn terms(&mut self) -> Terms {
-        Terms { deadline: self.deadline(), correlation: self.correlation, again: self.retry.is_some() }
+        Terms {
+            deadline: self.deadline(),
+            correlation: self.correlation,
+            again: self.retry.is_some(),
+            facts: self.facts.clone(),
+        }
     }
 
     /// When its time ends, which begins now if it has not yet.
     fn deadline(&mut self) -> Instant {
         let ms = self.time_ms;
         *self.deadline.get_or_insert_with(|| Instant::now() + Duration::from_millis(ms.into()))
+    }
+
+    /// Its time began when its connection said so, and ended before that lost patience.
+    fn recall(&mut self, expiry: Option<Instant>) {
+        let grace = Duration::from_millis(self.link.client.grace(self.left_ms).into());
+        self.deadline = self.deadline.or_else(|| expiry?.checked_sub(grace));
     }
 
     /// What is left of its time now, milliseconds.
@@ -291,6 +332,14 @@ impl<R: Request> Exchange<R> {
             })));
         }
         let request = self.request.as_ref()?;
+        if self.left_ms == 0 {
+            let method = request.method().to_owned();
+            return Some(Err(CallError::NotStarted(NotStarted::OutOfTime { method })));
+        }
+        if let Some(problem) = self.facts.as_ref().and_then(|facts| facts.problem()) {
+            let (method, problem) = (request.method().to_owned(), problem.to_owned());
+            return Some(Err(CallError::NotStarted(NotStarted::NotSent { method, problem })));
+        }
         let choice = match request.choose(&binding) {
             Ok(choice) => choice,
             Err(why) => return Some(Err(CallError::NotStarted(why))),
@@ -303,15 +352,19 @@ impl<R: Request> Exchange<R> {
         }
         match &binding.route {
             Route::Local(object) => {
+                if let Some(why) = self.facts.as_ref().and_then(|facts| facts.deadlock(&**object)) {
+                    return Some(Err(CallError::NotStarted(why)));
+                }
                 self.link.sent(self.number);
                 let terms = self.terms();
                 let outcome = self.request.take()?.submit(choice, object, terms);
-                self.state = State::Local { outcome, timer: None };
+                self.state = State::Local { outcome, binding, timer: None };
                 None
             }
             Route::Remote(connection, handle) => {
                 let limit = connection.max_message();
-                let started = connection.start(*handle, self.left_ms, cx.waker(), |out, seq| {
+                let patience = self.left_ms.saturating_add(self.link.client.grace(self.left_ms));
+                let started = connection.start(*handle, patience, cx.waker(), |out, seq| {
                     let flags = Flags::default();
                     self.write(request, choice, *handle, &binding.object, flags, seq, limit, out)
                 });
@@ -463,6 +516,9 @@ impl<R: Request> Exchange<R> {
         if let Some(key) = self.retry.as_ref().and_then(|retry| retry.key()) {
             frame.annotate(out, AnnotationId::ONCE, &key.encode());
         }
+        if let Some(facts) = &self.facts {
+            facts.write(&mut frame, out);
+        }
         match payload(out) {
             Ok(()) => frame.finish(out, limit).map_err(|e| e.to_string()),
             Err(problem) => {
@@ -472,10 +528,16 @@ impl<R: Request> Exchange<R> {
         }
     }
 
-    fn end(&mut self, ending: Ending) -> Option<Ended<R>> {
+    /// The call ended on its connection, which would have waited for it until `expiry`.
+    fn end(&mut self, ending: Ending, expiry: Option<Instant>) -> Option<Ended<R>> {
         let State::Waiting { binding, .. } = std::mem::replace(&mut self.state, State::Done) else { return None };
         let Route::Remote(connection, _) = &binding.route else { return None };
         let budget = Budget::default();
+        if let Ending::Reply(Answer { annotations: Some(annotations), .. }) = &ending
+            && let Some(facts) = &self.facts
+        {
+            facts.replied(annotations);
+        }
         match ending {
             Ending::Reply(answer) if answer.flags.contains(Flags::EXCEPTION) => {
                 let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {
@@ -487,6 +549,7 @@ impl<R: Request> Exchange<R> {
                 match Failure::from_fault(fault, &budget) {
                     Ok(Failure::NotStarted(why)) => {
                         let why = why.told_to(|| self.other_signature(&binding));
+                        self.recall(expiry);
                         self.again(&binding, why)
                     }
                     Ok(failure) => Some(Err(failure.into())),
@@ -519,6 +582,7 @@ impl<R: Request> Exchange<R> {
                 } else {
                     NotStarted::Unreachable { uri: self.link.uri.to_string(), problem: connection.problem() }
                 };
+                self.recall(expiry);
                 self.again(&binding, why)
             }
         }
@@ -556,7 +620,11 @@ impl<R: Request> Exchange<R> {
 
     /// Sends the call without waiting for anything, now or as soon as the proxy is connected.
     pub(crate) fn send_oneway(mut self) {
-        if let Some(binding) = self.begin()
+        let binding = self.begin();
+        if self.facts.is_some() {
+            self.say(Facts::unchain);
+        }
+        if let Some(binding) = binding
             && self.oneway(&binding).is_ok()
         {
             return;
@@ -624,14 +692,10 @@ impl<R: Request> Drop for Exchange<R> {
                     connection.abandon(seq);
                 }
             }
-            State::Local { outcome, .. } => {
+            State::Local { outcome, binding, .. } => {
                 // First it is known that nobody waits; then the call can leave the queue.
                 drop(outcome);
-                if let Some(binding) = self.link.last()
-                    && let Route::Local(object) = &binding.route
-                {
-                    object.sweep();
-                }
+                sweep(&binding);
             }
             State::New | State::Binding(_) | State::Done => {}
         }
@@ -654,6 +718,13 @@ async fn bound(link: Arc<Link>, queued: Queued, number: u64, deadline: Instant, 
     };
     let binding = tokio::time::timeout_at(deadline, bind).await;
     Bound { binding: binding.unwrap_or_else(|_| Err(late(&link))), turn, number }
+}
+
+/// Calls to an object of this process that need not run any more leave its queue.
+fn sweep(binding: &Binding) {
+    if let Route::Local(object) = &binding.route {
+        object.sweep();
+    }
 }
 
 fn late(link: &Link) -> NotStarted {

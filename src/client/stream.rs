@@ -120,9 +120,13 @@ impl Request for NamedItems {
         let (sender, receiver) = oneshot::channel();
         let Named { method, args } = self.0;
         let object_label = Arc::clone(object.label());
-        let caller = DynReader { sender, object: object_label, method, correlation: call.correlation };
-        object.submit(Invocation::local_dyn(choice.index, args, call.deadline, caller));
-        LocalItems(receiver)
+        let caller = DynReader { sender, object: object_label, method: method.clone(), correlation: call.correlation };
+        object.submit(Invocation::local_dyn(choice.index, args, call.deadline, call.facts, caller));
+        LocalItems { method, outcome: receiver }
+    }
+
+    fn submitted(local: &LocalItems) -> &str {
+        &local.method
     }
 
     fn take_back(_: &mut LocalItems) -> Option<NamedItems> {
@@ -135,13 +139,16 @@ impl Request for NamedItems {
 }
 
 /// The outcome of such a call in this process.
-pub(super) struct LocalItems(oneshot::Receiver<Result<Items<Value>, Failure>>);
+pub(super) struct LocalItems {
+    method: String,
+    outcome: oneshot::Receiver<Result<Items<Value>, Failure>>,
+}
 
 impl Future for LocalItems {
     type Output = Option<Result<Items<Value>, CallError>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ended = std::task::ready!(Pin::new(&mut self.0).poll(cx));
+        let ended = std::task::ready!(Pin::new(&mut self.outcome).poll(cx));
         Poll::Ready(ended.ok().map(|outcome| outcome.map_err(CallError::from)))
     }
 }

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::daemon::deliver::Deliver;
+use crate::daemon::exclusive::Exclusive;
 use crate::object::interface::Method;
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalObject;
 use crate::object::outcome::NotStarted;
+use crate::wire::Chain;
 
 /// Calls that one object runs before the others on its arbiter get their turn.
 const TURN: usize = 64;
@@ -26,6 +28,7 @@ pub struct Entry {
     kind: &'static str,
     methods: &'static [Method],
     capacity: usize,
+    exclusive: Exclusive,
     queue: Mutex<Queue>,
     /// Beside the queue, so that a turn can look before each call.
     over: AtomicBool,
@@ -40,6 +43,8 @@ struct Queue {
     generation: u64,
     /// A [`Deliver`] is on its way, or being run.
     scheduled: bool,
+    /// When it is to be started again, while it is not there after a failure.
+    restarts_at: Option<Instant>,
     state: State,
 }
 
@@ -78,9 +83,16 @@ impl Entry {
         capacity: usize,
         on_loss: Box<dyn Fn(Arc<str>, u64, Loss) + Send + Sync>,
     ) -> Entry {
-        let queue =
-            Queue { waiting: VecDeque::new(), actor: None, generation: 0, scheduled: false, state: State::Starting };
-        Entry { id, name, kind, methods, capacity, queue: Mutex::new(queue), over: AtomicBool::new(false), on_loss }
+        let queue = Queue {
+            waiting: VecDeque::new(),
+            actor: None,
+            generation: 0,
+            scheduled: false,
+            restarts_at: None,
+            state: State::Starting,
+        };
+        let (exclusive, queue, over) = (Exclusive::new(), Mutex::new(queue), AtomicBool::new(false));
+        Entry { id, name, kind, methods, capacity, exclusive, queue, over, on_loss }
     }
 
     /// Its id.
@@ -128,6 +140,11 @@ impl Entry {
         self.name.as_ref().unwrap_or(&self.id)
     }
 
+    /// Which of its handlers has it to itself.
+    pub(crate) fn exclusive(&self) -> &Exclusive {
+        &self.exclusive
+    }
+
     /// Takes a call into the queue, or answers it.
     pub fn push(self: &Arc<Self>, invocation: Invocation) {
         let mut queue = self.lock();
@@ -135,7 +152,7 @@ impl Entry {
             queue.waiting.push_back(invocation);
             return self.wake(queue);
         }
-        let why = self.refusal(&queue.state);
+        let why = self.full(&queue);
         drop(queue);
         invocation.refuse(why);
     }
@@ -150,7 +167,7 @@ impl Entry {
         }
         let taken = invocations.len().min(room);
         queue.waiting.extend(invocations.drain(..taken));
-        let why = (!invocations.is_empty()).then(|| self.refusal(&queue.state));
+        let why = (!invocations.is_empty()).then(|| self.full(&queue));
         self.wake(queue);
         // Without the lock: an answer takes that of the connection.
         invocations.drain(..).zip(why.iter().cycle()).for_each(|(invocation, why)| invocation.refuse(why.clone()));
@@ -164,7 +181,19 @@ impl Entry {
         }
     }
 
-    /// What a call is told that it does not take.
+    /// What a call is told that it does not take now.
+    fn full(&self, queue: &Queue) -> NotStarted {
+        match queue.restarts_at {
+            Some(at) if queue.state == State::Starting => {
+                let pause = at.saturating_duration_since(Instant::now()).as_millis();
+                let retry_after_ms = u32::try_from(pause).unwrap_or(u32::MAX).max(RETRY_MS);
+                NotStarted::Restarting { object: self.label().to_string(), retry_after_ms }
+            }
+            _ => self.refusal(&queue.state),
+        }
+    }
+
+    /// What a call is told in this state.
     fn refusal(&self, state: &State) -> NotStarted {
         let label = self.label().to_string();
         match state {
@@ -213,11 +242,13 @@ impl Entry {
         !queue.waiting.is_empty()
     }
 
-    /// Takes the calls out of the queue that need not run any more: their callers are told, and others get their places.
-    pub(crate) fn sweep(&self, now: Instant) {
+    /// Takes the calls out of the queue that need not run any more: their callers are told, and others get their places. The earliest
+    /// deadline of those that are left.
+    pub(crate) fn sweep(&self, now: Instant) -> Option<Instant> {
         let mut queue = self.lock();
+        let earliest = |waiting: &VecDeque<Invocation>| waiting.iter().map(|invocation| invocation.deadline).min();
         if !queue.waiting.iter().any(|invocation| invocation.is_unwanted(now)) {
-            return;
+            return earliest(&queue.waiting);
         }
         let mut unwanted = Vec::new();
         for invocation in std::mem::take(&mut queue.waiting) {
@@ -227,9 +258,11 @@ impl Entry {
                 queue.waiting.push_back(invocation);
             }
         }
+        let earliest = earliest(&queue.waiting);
         drop(queue);
         // Without the lock: an answer takes that of the connection.
         unwanted.into_iter().for_each(|invocation| invocation.withdraw(now));
+        earliest
     }
 
     /// The generation of the actor about to be made; `None` when the object is not to be started any more.
@@ -253,6 +286,7 @@ impl Entry {
         }
         queue.actor = Some(Arc::new(actor));
         queue.scheduled = false;
+        queue.restarts_at = None;
         self.wake(queue);
     }
 
@@ -271,6 +305,11 @@ impl Entry {
         }
         drop(queue);
         (self.on_loss)(Arc::clone(&self.id), generation, loss);
+    }
+
+    /// It is started again at this time.
+    pub(crate) fn restarts(&self, at: Instant) {
+        self.lock().restarts_at = Some(at);
     }
 
     /// Takes no new calls.
@@ -360,8 +399,12 @@ impl LocalObject for Arc<Entry> {
         self.push_all(invocations);
     }
 
-    fn sweep(&self) {
-        Entry::sweep(self, Instant::now());
+    fn waits_for(&self, chain: &Chain) -> Option<Vec<String>> {
+        self.exclusive.waits_for(chain)
+    }
+
+    fn sweep(&self) -> Option<Instant> {
+        Entry::sweep(self, Instant::now())
     }
 }
 

@@ -9,6 +9,7 @@ use actix::fut::ActorFutureExt;
 use actix::{Actor, AsyncContext, Context, Handler};
 
 use crate::daemon::deliver::{Current, Deliver};
+use crate::daemon::exclusive::{self, UnderWay};
 use crate::daemon::remote_object::ObjectActor;
 use crate::daemon::respond::Guarded;
 use crate::daemon::stop::end_stoppable;
@@ -55,17 +56,21 @@ impl<T: Hosted> Host<T> {
         let Some(state) = self.state.take() else { return };
         let current = Current::of_thread();
         let future = actix::fut::wrap_future(method(state, message));
-        let call = Guarded { call: CallContext::current(), future };
-        ctx.wait(call.map(move |outcome, host: &mut Host<T>, ctx: &mut Context<Self>| match outcome {
-            Ok((state, value)) => {
-                host.state = Some(state);
-                reply.send(value);
-            }
-            Err(report) => {
-                let message = report.message.clone();
-                reply.panicked(report);
-                if let Some(current) = current {
-                    current.panicked(message, ctx);
+        let (call, under_way) = begin_exclusive(current.as_ref());
+        let call = Guarded { call, future };
+        ctx.wait(call.map(move |outcome, host: &mut Host<T>, ctx: &mut Context<Self>| {
+            drop(under_way);
+            match outcome {
+                Ok((state, value)) => {
+                    host.state = Some(state);
+                    reply.send(value);
+                }
+                Err(report) => {
+                    let message = report.message.clone();
+                    reply.panicked(report);
+                    if let Some(current) = current {
+                        current.panicked(message, ctx);
+                    }
                 }
             }
         }));
@@ -83,9 +88,23 @@ impl<T: Hosted> Host<T> {
         let Some(state) = self.state.take() else { return };
         let state = Rc::new(RefCell::new(state));
         let future = actix::fut::wrap_future(method(Rc::clone(&state), message));
-        ctx.wait(end_stoppable(future, reply, move |host: &mut Host<T>| {
+        let (call, under_way) = begin_exclusive(Current::of_thread().as_ref());
+        let after = move |host: &mut Host<T>| {
+            drop(under_way);
             host.state = Rc::into_inner(state).map(RefCell::into_inner);
-        }));
+        };
+        ctx.wait(end_stoppable(call, future, reply, after));
+    }
+}
+
+/// A method begins that has the object to itself until it ends.
+fn begin_exclusive(current: Option<&Current>) -> (Option<CallContext>, Option<UnderWay>) {
+    match (CallContext::current(), current) {
+        (Some(call), Some(current)) => {
+            let (call, under_way) = exclusive::begin(&current.entry, call);
+            (Some(call), Some(under_way))
+        }
+        (call, _) => (call, None),
     }
 }
 

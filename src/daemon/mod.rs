@@ -9,6 +9,7 @@ pub mod deliver;
 mod drain;
 pub mod entry;
 pub mod error;
+mod exclusive;
 pub mod host;
 pub mod introspection;
 mod listener;

@@ -141,7 +141,7 @@ impl Async {
             let future = actor.handle(message, ctx);
             let future = actix::fut::wrap_future(future);
             if M::FLAGS.contains(MethodFlags::CANCELLABLE) {
-                ctx.spawn(end_stoppable(future, reply, |_| {}));
+                ctx.spawn(end_stoppable(CallContext::current(), future, reply, |_| {}));
             } else {
                 ctx.spawn(end_call(future, reply));
             }
@@ -159,7 +159,7 @@ impl ActorAsync {
         if let Some((message, reply)) = invocation.open::<M>() {
             let future = actor.handle(message, ctx);
             if M::FLAGS.contains(MethodFlags::CANCELLABLE) {
-                ctx.spawn(end_stoppable(future, reply, |_| {}));
+                ctx.spawn(end_stoppable(CallContext::current(), future, reply, |_| {}));
             } else {
                 ctx.spawn(end_call(future, reply));
             }

@@ -18,6 +18,7 @@ use crate::object::panic::{self, PanicReport};
 
 /// Runs a call's future until it ends, its caller has gone or its time is over; then `after`, unless it panicked, and the reply.
 pub(crate) fn end_stoppable<A, M, F>(
+    call: Option<CallContext>,
     future: F,
     reply: ReplyTo<M>,
     after: impl FnOnce(&mut A) + 'static,
@@ -27,7 +28,7 @@ where
     M: RemoteMessage,
     F: ActorFuture<A, Output = M::Output> + Unpin,
 {
-    let (current, call) = (Current::of_thread(), CallContext::current());
+    let current = Current::of_thread();
     let deadline = call.as_ref().map_or_else(Instant::now, |call| call.deadline);
     let timer = Box::pin(tokio::time::sleep_until(deadline));
     let stoppable = Stoppable { future: Some(Guarded { call, future }), reply: Some(reply), timer };

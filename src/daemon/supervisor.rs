@@ -81,6 +81,7 @@ impl Supervisor {
         let pause = object.start.as_ref().and_then(|_| object.history.failed(&object.policy, Instant::now()));
         match pause {
             Some(pause) => {
+                object.entry.restarts(Instant::now() + pause);
                 slog::warn!(self.log, "object failed and is started again"; "object" => &**object.entry.label(),
                 "problem" => problem, "generation" => lost.generation, "pause_ms" => pause.as_millis() as u64);
             }

@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 
-use crate::wire::CorrelationId;
+use crate::object::facts::{AnnotationError, Facts, Passed};
+use crate::wire::{AnnotationId, CorrelationId};
 
 /// The call that the current handler runs for: calls made in its course inherit its correlation id and its deadline.
 ///
@@ -27,6 +28,20 @@ pub struct CallContext {
     pub deadline: Instant,
     /// Who calls.
     pub caller: Arc<Caller>,
+    /// What else is known of it, if anything is.
+    facts: Option<Arc<Facts>>,
+    /// The object, where it can do nothing else until the handler ends.
+    waits: Option<Waiting>,
+}
+
+/// An object that can do nothing else until one of its handlers ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    /// A number that no other object anywhere has.
+    pub(crate) object: u64,
+    /// Which of its handlers.
+    pub(crate) handler: u64,
+    pub(crate) name: Arc<str>,
 }
 
 /// The other end of a connection.
@@ -69,11 +84,49 @@ impl CallContext {
         CURRENT.with_borrow(|current| f(current.as_ref()))
     }
 
+    /// The annotation with these letters that the caller has put on the call.
+    ///
+    /// ```no_run
+    /// # fn check() -> Option<()> {
+    /// let call = pyroxene::CallContext::current()?;
+    /// println!("on behalf of {}", String::from_utf8_lossy(call.annotation(*b"USER")?));
+    /// # Some(()) }
+    /// ```
+    pub fn annotation(&self, id: [u8; 4]) -> Option<&[u8]> {
+        self.facts.as_ref()?.annotations().find(AnnotationId(id))
+    }
+
+    /// Puts an annotation on the reply, for a caller that has put some on the call ([`Call::annotated`](crate::Call::annotated)).
+    ///
+    /// # Errors
+    /// Its letters mean something already, all of them together have more than 4 KiB, or the caller would not read it.
+    pub fn annotate_reply(&self, id: [u8; 4], value: &[u8]) -> Result<(), AnnotationError> {
+        self.facts.as_ref().ok_or(AnnotationError::Unasked)?.annotate_reply(id, value)
+    }
+
+    /// The W3C `traceparent` of the call. Calls that are made on its behalf have the same.
+    pub fn traceparent(&self) -> Option<&str> {
+        Some(self.facts.as_ref()?.traceparent()?.as_str())
+    }
+
+    /// What calls that are made in its course inherit besides.
+    #[inline]
+    pub(crate) fn passed(&self) -> Option<Passed> {
+        Facts::passed(self.facts.as_deref(), self.waits.as_ref())
+    }
+
+    /// The same call, for whose handler this object waits.
+    pub(crate) fn waiting(self, object: Waiting) -> CallContext {
+        CallContext { waits: Some(object), ..self }
+    }
+
     /// Runs `f` as part of this call.
     pub fn enter<R>(self, f: impl FnOnce() -> R) -> R {
         let scope = CallScope::begin();
-        scope.set(self.correlation, self.deadline, &self.caller);
-        f()
+        CURRENT.set(Some(self));
+        let result = f();
+        drop(scope);
+        result
     }
 
     /// Runs a future as part of this call, whoever polls it.
@@ -92,13 +145,24 @@ impl CallScope {
 
     /// From now on this call is the current one. Calls of one caller, one after the other, share what is known of it.
     #[inline]
-    pub(crate) fn set(&self, correlation: CorrelationId, deadline: Instant, caller: &Arc<Caller>) {
+    pub(crate) fn set(
+        &self,
+        correlation: CorrelationId,
+        deadline: Instant,
+        caller: &Arc<Caller>,
+        facts: Option<&Arc<Facts>>,
+    ) {
         CURRENT.with_borrow_mut(|current| match current {
             Some(call) if Arc::ptr_eq(&call.caller, caller) => {
                 call.correlation = correlation;
                 call.deadline = deadline;
+                call.facts = facts.cloned();
+                call.waits = None;
             }
-            _ => *current = Some(CallContext { correlation, deadline, caller: Arc::clone(caller) }),
+            _ => {
+                let (caller, facts) = (Arc::clone(caller), facts.cloned());
+                *current = Some(CallContext { correlation, deadline, caller, facts, waits: None });
+            }
         });
     }
 }
@@ -135,6 +199,8 @@ mod tests {
             correlation: CorrelationId::from_bytes([7; 16]),
             deadline: Instant::now(),
             caller: Arc::new(Caller::default()),
+            facts: None,
+            waits: None,
         };
         call.enter(|| {
             assert_eq!(CallContext::current().map(|c| c.correlation), Some(CorrelationId::from_bytes([7; 16])));

@@ -1,5 +1,6 @@
 //! A call on its way to an object.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::time::Instant;
@@ -7,6 +8,7 @@ use tokio::time::Instant;
 use crate::codec;
 use crate::codec::args::Args;
 use crate::object::context::CallScope;
+use crate::object::facts::Facts;
 use crate::object::interface::{Interface, signature_of};
 use crate::object::items::{Incoming, carried};
 use crate::object::message::RemoteMessage;
@@ -52,13 +54,25 @@ impl Invocation {
     }
 
     /// A call from this process: the message is handed over as it is.
-    pub(crate) fn local<M: RemoteMessage>(method: u32, deadline: Instant, caller: LocalCaller<M>) -> Invocation {
-        Invocation { method, body: Body::Local, deadline, reply: Reply::local(Box::new(caller)) }
+    pub(crate) fn local<M: RemoteMessage>(
+        method: u32,
+        deadline: Instant,
+        facts: Option<Arc<Facts>>,
+        caller: LocalCaller<M>,
+    ) -> Invocation {
+        Invocation { method, body: Body::Local, deadline, reply: Reply::local(Box::new(caller), facts) }
     }
 
     /// A call from this process by somebody who knows only names.
-    pub(crate) fn local_dyn(method: u32, args: Args, deadline: Instant, caller: impl LocalReply) -> Invocation {
-        Invocation { method, body: Body::Arguments(Box::new(args)), deadline, reply: Reply::local(Box::new(caller)) }
+    pub(crate) fn local_dyn(
+        method: u32,
+        args: Args,
+        deadline: Instant,
+        facts: Option<Arc<Facts>>,
+        caller: impl LocalReply,
+    ) -> Invocation {
+        let reply = Reply::local(Box::new(caller), facts);
+        Invocation { method, body: Body::Arguments(Box::new(args)), deadline, reply }
     }
 
     /// The place of the method in the object's table.
@@ -69,7 +83,7 @@ impl Invocation {
     /// Makes it the current call of this thread.
     #[inline]
     pub(crate) fn enter(&self, scope: &CallScope) {
-        scope.set(self.reply.correlation(), self.deadline, self.reply.caller());
+        scope.set(self.reply.correlation(), self.deadline, self.reply.caller(), self.reply.facts());
     }
 
     /// It leaves the object's queue: why it need not be run any more, if so.
@@ -248,6 +262,11 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_invocation_fits_two_cache_lines() {
+        assert!(size_of::<Invocation>() <= 128, "{} bytes", size_of::<Invocation>());
+    }
 
     #[test]
     fn a_slip_of_the_finger_finds_its_method() {

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
+use tokio::time::Instant;
+
 use crate::object::interface::Method;
 use crate::object::invocation::Invocation;
 use crate::uri::Endpoint;
-use crate::wire::Target;
+use crate::wire::{Chain, Target};
 
 /// An object that runs in this process.
 pub trait LocalObject: Send + Sync {
@@ -22,8 +24,11 @@ pub trait LocalObject: Send + Sync {
     fn submit(&self, invocation: Invocation);
     /// Puts calls into its queue, in their order; what it does not take, it answers. Afterwards `invocations` is empty.
     fn submit_all(&self, invocations: &mut VecDeque<Invocation>);
-    /// Takes the calls out of its queue that nobody waits for, and answers them.
-    fn sweep(&self);
+    /// Whether it waits for the call that has this chain; then who does, from itself to itself.
+    fn waits_for(&self, chain: &Chain) -> Option<Vec<String>>;
+    /// Takes the calls out of its queue that nobody waits for or whose time is over, and answers them. The earliest deadline of those that
+    /// are left.
+    fn sweep(&self) -> Option<Instant>;
 }
 
 /// A daemon that runs in this process.

@@ -5,6 +5,7 @@
 
 pub mod attempts;
 pub mod context;
+pub mod facts;
 pub mod interface;
 pub mod invocation;
 pub mod items;

@@ -131,6 +131,23 @@ pub enum NotStarted {
         /// What is missing, and what to do.
         problem: String,
     },
+    /// The object waits for the call that this one was made in the course of.
+    #[error(
+        "it would wait for itself: {}; call back after the first handler has ended, or without waiting, by a oneway",
+        chain.join(" → ")
+    )]
+    Deadlock {
+        /// The objects that wait, each for the next; the first and the last are the object called.
+        chain: Vec<String>,
+    },
+    /// The object failed and is being made anew, and no more calls can wait for it.
+    #[error("{object} is being restarted, and its mailbox is full; try again in {retry_after_ms} ms")]
+    Restarting {
+        /// The object asked.
+        object: String,
+        /// When it is started again, milliseconds.
+        retry_after_ms: u32,
+    },
     /// None of its attempts ran; it was told to make several. It does not travel, and stays the last of them.
     #[error("{last}; it was tried {} times", attempts.count() + 1)]
     #[serde(skip)]
@@ -162,7 +179,9 @@ impl NotStarted {
     /// After how many milliseconds trying again can help; `None` when it cannot.
     pub fn retry_after(&self) -> Option<u32> {
         match self {
-            NotStarted::Busy { retry_after_ms, .. } => Some(*retry_after_ms),
+            NotStarted::Busy { retry_after_ms, .. } | NotStarted::Restarting { retry_after_ms, .. } => {
+                Some(*retry_after_ms)
+            }
             NotStarted::Draining { .. } | NotStarted::Unreachable { .. } => Some(500),
             NotStarted::Retried { last, .. } => last.retry_after(),
             _ => None,
@@ -194,6 +213,8 @@ impl NotStarted {
             NotStarted::Unresolved { .. } => "Pyroxene.Unresolved",
             NotStarted::NotSent { .. } => "Pyroxene.NotSent",
             NotStarted::Unsupported { .. } => "Pyroxene.Unsupported",
+            NotStarted::Deadlock { .. } => "Pyroxene.Deadlock",
+            NotStarted::Restarting { .. } => "Pyroxene.Restarting",
             NotStarted::Retried { last, .. } => last.class(),
         }
     }

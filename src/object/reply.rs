@@ -9,6 +9,7 @@ use crate::codec::budget::Budget;
 use crate::codec::fault::{Detail, Fault};
 use crate::codec::{self, Value};
 use crate::object::context::Caller;
+use crate::object::facts::Facts;
 use crate::object::interface::{MethodFlags, signature_of};
 use crate::object::items::producer::{ItemSink, Producer};
 use crate::object::items::{ItemSource, Items};
@@ -53,6 +54,8 @@ pub trait ReplySink: Send + Sync {
 pub struct Reply {
     to: Option<To>,
     begun: bool,
+    /// What came beside the call, and goes beside the reply.
+    facts: Option<Arc<Facts>>,
 }
 
 enum To {
@@ -248,12 +251,18 @@ impl LocalReply for DynReader {
 
 impl Reply {
     /// A reply over a connection.
-    pub fn wire(reply: WireReply) -> Reply {
-        Reply { to: Some(To::Wire(reply)), begun: false }
+    pub fn wire(reply: WireReply, facts: Option<Arc<Facts>>) -> Reply {
+        Reply { to: Some(To::Wire(reply)), begun: false, facts }
     }
 
-    pub(crate) fn local(reply: Box<dyn LocalReply>) -> Reply {
-        Reply { to: Some(To::Local(reply)), begun: false }
+    pub(crate) fn local(reply: Box<dyn LocalReply>, facts: Option<Arc<Facts>>) -> Reply {
+        Reply { to: Some(To::Local(reply)), begun: false, facts }
+    }
+
+    /// What goes beside the call.
+    #[inline]
+    pub(crate) fn facts(&self) -> Option<&Arc<Facts>> {
+        self.facts.as_ref()
     }
 
     /// The outcome goes there instead.
@@ -334,9 +343,9 @@ impl Reply {
         match self.to.take() {
             Some(To::Wire(wire)) => {
                 if const { M::FLAGS.contains(MethodFlags::STREAM) } {
-                    wire.open::<M>(output);
+                    wire.open::<M>(output, self.facts.as_deref());
                 } else {
-                    wire.send(M::outcome(output));
+                    wire.send(M::outcome(output), self.facts.as_deref());
                 }
             }
             Some(To::Local(local)) if (local.as_ref() as &dyn std::any::Any).is::<LocalCaller<M>>() => {
@@ -371,7 +380,7 @@ impl Reply {
 
     pub(crate) fn end(&mut self, failure: Failure) {
         match self.to.take() {
-            Some(To::Wire(wire)) => wire.fail(&failure),
+            Some(To::Wire(wire)) => wire.fail(&failure, self.facts.as_deref()),
             Some(To::Local(local)) => local.fail(failure),
             None => {}
         }
@@ -471,37 +480,37 @@ impl WireReply {
         self.sink.method(self.method)
     }
 
-    fn send<R: serde::Serialize, E: RemoteError>(self, outcome: Result<R, E>) {
+    fn send<R: serde::Serialize, E: RemoteError>(self, outcome: Result<R, E>, facts: Option<&Facts>) {
         if self.oneway {
             self.sink.answer(self.size, &mut |_, _| {});
             return;
         }
         match outcome {
-            Ok(value) => self.write(|this, out, limit| {
-                this.frame(out, limit, Flags::default(), |out| {
+            Ok(value) => self.write(facts, |this, out, limit| {
+                this.frame(facts, out, limit, Flags::default(), |out| {
                     codec::encode(this.serializer, &value, out).map_err(|e| e.to_string())
                 })
             }),
             Err(error) => {
                 let fault = outcome::raised(&error, self.serializer, self.sink.object(), self.method());
-                self.fault(&fault);
+                self.fault(&fault, facts);
             }
         }
     }
 
     /// Replies with a stream, and begins it.
-    fn open<M: RemoteMessage>(self, output: M::Output) {
+    fn open<M: RemoteMessage>(self, output: M::Output, facts: Option<&Facts>) {
         let source = match M::outcome(output).map(M::into_items) {
             Ok(Ok(source)) if !self.oneway => source,
             Ok(Ok(_)) => return self.sink.answer(self.size, &mut |_, _| {}),
-            Ok(Err(value)) => return self.send::<_, M::Error>(Ok(value)),
-            Err(error) => return self.send::<M::Reply, _>(Err(error)),
+            Ok(Err(value)) => return self.send::<_, M::Error>(Ok(value), facts),
+            Err(error) => return self.send::<M::Reply, _>(Err(error), facts),
         };
         match self.sink.open_stream(self.method, self.serializer) {
             Ok(sink) => {
                 let producer = Producer::new(source, Arc::clone(&sink), self.serializer);
-                self.write(|this, out, limit| {
-                    this.frame(out, limit, Flags::ITEM_STREAM, |out| {
+                self.write(facts, |this, out, limit| {
+                    this.frame(facts, out, limit, Flags::ITEM_STREAM, |out| {
                         codec::encode(this.serializer, &sink.stream(), out).map_err(|e| e.to_string())
                     })
                 });
@@ -509,30 +518,30 @@ impl WireReply {
             }
             Err(problem) => {
                 let fault = unwritable((self.sink.object(), self.method()), &problem);
-                self.fault(&fault);
+                self.fault(&fault, facts);
             }
         }
     }
 
-    fn fail(self, failure: &Failure) {
+    fn fail(self, failure: &Failure, facts: Option<&Facts>) {
         if self.oneway {
             self.sink.answer(self.size, &mut |_, _| {});
             return;
         }
         let fault = failure.to_fault(self.serializer, self.sink.object(), self.method());
-        self.fault(&fault);
+        self.fault(&fault, facts);
     }
 
-    fn fault(self, fault: &Fault) {
-        self.write(|this, out, limit| {
-            this.frame(out, limit, Flags::EXCEPTION, |out| {
+    fn fault(self, fault: &Fault, facts: Option<&Facts>) {
+        self.write(facts, |this, out, limit| {
+            this.frame(facts, out, limit, Flags::EXCEPTION, |out| {
                 fault.encode(this.serializer, out).map_err(|e| e.to_string())
             })
         });
     }
 
     /// Writes a reply; what cannot be written, or panics when it is asked to write itself, becomes a fault that says so, which always can.
-    fn write(self, mut frame: impl FnMut(&WireReply, &mut Vec<u8>, u32) -> Result<(), String>) {
+    fn write(self, facts: Option<&Facts>, mut frame: impl FnMut(&WireReply, &mut Vec<u8>, u32) -> Result<(), String>) {
         self.sink.answer(self.size, &mut |out, limit| {
             let start = out.len();
             let fault = match panic::guard(|| frame(&self, out, limit)) {
@@ -541,7 +550,7 @@ impl WireReply {
                 Err(report) => outcome::panicked(report, self.sink.object(), self.method()),
             };
             out.truncate(start);
-            let _ = self.frame(out, limit, Flags::EXCEPTION, |out| {
+            let _ = self.frame(facts, out, limit, Flags::EXCEPTION, |out| {
                 fault.encode(self.serializer, out).map_err(|e| e.to_string())
             });
         });
@@ -549,12 +558,17 @@ impl WireReply {
 
     fn frame(
         &self,
+        facts: Option<&Facts>,
         out: &mut Vec<u8>,
         limit: u32,
         flags: Flags,
         payload: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
     ) -> Result<(), String> {
-        let writer = FrameWriter::begin(out, MessageType::Result, self.serializer, flags, self.seq, self.correlation);
+        let mut writer =
+            FrameWriter::begin(out, MessageType::Result, self.serializer, flags, self.seq, self.correlation);
+        if let Some(facts) = facts {
+            facts.write_reply(&mut writer, out);
+        }
         match payload(out) {
             Ok(()) => writer.finish(out, limit).map_err(|e| e.to_string()),
             Err(problem) => {

@@ -25,6 +25,7 @@ use crate::object::invocation::Invocation;
 use crate::object::local::LocalDaemon;
 use crate::peer::assembly::Assemblies;
 use crate::peer::connection::{Leaving, Shared, State};
+use crate::peer::expiry::Expiry;
 use crate::peer::export::Exports;
 use crate::peer::lane::Lane;
 use crate::peer::room::Room;
@@ -77,6 +78,8 @@ pub(crate) struct Driver {
     /// Calls that the peer has given up, and whether some of them may still wait in a queue.
     cancelled: u64,
     sweep: bool,
+    /// When calls of the peer may be out of time in a queue.
+    expiry: Expiry,
     /// Time that a call of the peer has which says nothing.
     default_deadline: Duration,
     /// Since when half a frame has been waiting for its other half.
@@ -121,6 +124,7 @@ impl Driver {
             admissible_bytes: 0,
             cancelled: 0,
             sweep: false,
+            expiry: Expiry::default(),
             default_deadline,
             partial_since: None,
             stalled_since: None,
@@ -334,7 +338,8 @@ impl Driver {
         let frame_end = [frame_end, self.assemblies.due(frame_time)].into_iter().flatten().min();
         let write_end = self.stalled_since.map(|since| since + Duration::from_millis(limits.write_ms.into()));
         loop {
-            let next = [self.shared.lock().in_flight.next_expiry(), frame_end, write_end].into_iter().flatten().min();
+            let own = self.shared.lock().in_flight.next_expiry();
+            let next = [own, self.expiry.next(), frame_end, write_end].into_iter().flatten().min();
             let Some(next) = next else {
                 self.timer = None;
                 return Ok(());
@@ -358,6 +363,10 @@ impl Driver {
             }
             self.shared.lock().in_flight.expire(now, &mut self.wakers);
             self.wakers.drain(..).for_each(Waker::wake);
+            if self.expiry.next().is_some_and(|next| next <= now) {
+                let earliest = self.exports.sweep();
+                self.expiry.looked(now, earliest);
+            }
         }
     }
 }

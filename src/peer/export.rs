@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Weak};
 
+use tokio::time::Instant;
+
 use crate::object::interface::Method;
 use crate::object::local::{LocalDaemon, LocalObject};
 use crate::object::outcome::NotStarted;
@@ -67,9 +69,10 @@ impl Exports {
         self.open.get_mut(handle)
     }
 
-    /// Takes the calls of this connection that were given up out of the queues they wait in.
-    pub(crate) fn sweep(&self) {
-        self.open.iter().filter(|export| export.waiting() > 0).for_each(|export| export.object.sweep());
+    /// Takes the calls that need not run any more out of the queues in which some of this connection wait. The earliest deadline of those
+    /// that are left.
+    pub(crate) fn sweep(&self) -> Option<Instant> {
+        self.open.iter().filter(|export| export.waiting() > 0).filter_map(|export| export.object.sweep()).min()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::wire::{Flags, Frame, Payload, SerializerId};
+use crate::wire::{Annotations, Flags, Frame, Payload, SerializerId};
 
 /// Calls out on one connection. A call's place is its sequence number on the wire.
 ///
@@ -74,6 +74,8 @@ pub struct Answer {
     pub serializer: SerializerId,
     /// The value or the fault.
     pub payload: Payload,
+    /// What came beside it, if anything did.
+    pub annotations: Option<Box<Annotations>>,
 }
 
 impl Answer {
@@ -87,7 +89,9 @@ impl Answer {
 impl From<Frame> for Answer {
     #[inline]
     fn from(frame: Frame) -> Answer {
-        Answer { flags: frame.header.flags, serializer: frame.header.serializer, payload: frame.payload }
+        let annotations = (!frame.annotations.is_empty()).then(|| Box::new(frame.annotations));
+        let (flags, serializer) = (frame.header.flags, frame.header.serializer);
+        Answer { flags, serializer, payload: frame.payload, annotations }
     }
 }
 

@@ -9,6 +9,7 @@ mod bulk;
 pub mod connection;
 mod credit;
 pub mod driver;
+mod expiry;
 pub mod export;
 mod given_up;
 pub mod handshake;

@@ -18,6 +18,11 @@ impl AnnotationId {
     pub const TRACE: AnnotationId = AnnotationId(*b"TRAC");
     /// Pyro 5's id of a stream of items.
     pub const STREAM: AnnotationId = AnnotationId(*b"STRM");
+
+    /// Whether these letters mean something here, so that nobody may use them for something else.
+    pub fn is_reserved(self) -> bool {
+        [Self::DEADLINE, Self::CHAIN, Self::ONCE, Self::TRACE, Self::STREAM].contains(&self)
+    }
 }
 
 /// Names a call within its session, over all its attempts.
@@ -70,6 +75,11 @@ impl Annotations {
         self.0.is_none()
     }
 
+    /// Bytes of all of them.
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, Payload::len)
+    }
+
     /// Each with its letters.
     pub fn iter(&self) -> impl Iterator<Item = (AnnotationId, &[u8])> {
         let mut rest = self.0.as_deref().unwrap_or_default();
@@ -94,5 +104,17 @@ impl Annotations {
             return None;
         }
         Some(u32::from_be_bytes(self.find(AnnotationId::DEADLINE)?.try_into().ok()?))
+    }
+}
+
+impl<'a> FromIterator<(AnnotationId, &'a [u8])> for Annotations {
+    fn from_iter<I: IntoIterator<Item = (AnnotationId, &'a [u8])>>(all: I) -> Annotations {
+        let mut bytes = Vec::new();
+        for (AnnotationId(letters), value) in all {
+            bytes.extend_from_slice(&letters);
+            bytes.extend_from_slice(&(value.len() as u32).to_be_bytes());
+            bytes.extend_from_slice(value);
+        }
+        Annotations((!bytes.is_empty()).then(|| bytes.into()))
     }
 }

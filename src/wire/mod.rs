@@ -6,6 +6,7 @@
 #![doc = include_str!("README.md")]
 
 pub mod annotation;
+pub mod chain;
 pub mod chunk;
 pub mod discovery;
 pub mod error;
@@ -15,9 +16,11 @@ pub mod header;
 pub mod limits;
 pub mod payload;
 pub mod stream;
+pub mod trace;
 pub(crate) mod varint;
 
 pub use annotation::{AnnotationId, Annotations, OnceKey};
+pub use chain::{Chain, ChainLink};
 pub use error::{FrameError, PayloadError};
 pub use frame::{Frame, FrameWriter, Frames};
 pub use handshake::{
@@ -28,3 +31,4 @@ pub use header::{CorrelationId, Flags, HEADER_LEN, Header, MessageType, Serializ
 pub use limits::Limits;
 pub use payload::Payload;
 pub use stream::{Carried, Credit, ItemBatch};
+pub use trace::TraceParent;

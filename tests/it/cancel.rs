@@ -1,4 +1,5 @@
 //! Calls that their callers give up.
 
+mod kinds;
 mod queued;
 mod stopped;

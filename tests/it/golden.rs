@@ -14,8 +14,9 @@ use pyroxene::codec::fault::{Detail, Fault};
 use pyroxene::object::outcome::{Failure, NotStarted};
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::{
-    AnnotationId, Bind, BindingTable, BoundMethod, Carried, CorrelationId, Credit, Features, Flags, Frame, FrameWriter,
-    GoAway, Hello, ItemBatch, MessageType, OnceKey, PeerLimits, SerializerId, SessionOpened, Target, Welcome,
+    AnnotationId, Bind, BindingTable, BoundMethod, Carried, Chain, ChainLink, CorrelationId, Credit, Features, Flags,
+    Frame, FrameWriter, GoAway, Hello, ItemBatch, MessageType, OnceKey, PeerLimits, SerializerId, SessionOpened,
+    Target, Welcome,
 };
 use serde::Serialize;
 
@@ -122,6 +123,8 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             BoundMethod { name: "withdraw".into(), flags: 0, fingerprint: 300 },
         ],
     };
+    let waits = |object, handler, name: &str| ChainLink { object, handler, name: name.into() };
+    let chain = Chain::default().with(waits(300, 1, "clerk")).with(waits(0x0123_4567_89ab_cdef, 7, "bank.bob"));
     let limits = PeerLimits { max_message: 16 * 1024 * 1024, in_flight: 1024 };
     let hello = Hello {
         version: 1,
@@ -160,6 +163,20 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             "invoke_traced",
             "INVOKE with a correlation id and 250 ms left",
             annotated(MessageType::Invoke, 8, correlation, (AnnotationId::DEADLINE, &250_u32.to_be_bytes()), &invoke),
+        ),
+        (
+            "invoke_annotated",
+            "INVOKE with an annotation of its caller's, a traceparent, and two objects that wait for it",
+            annotated_with(
+                MessageType::Invoke,
+                9,
+                &[
+                    (AnnotationId(*b"USER"), b"eve"),
+                    (AnnotationId::TRACE, b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+                    (AnnotationId::CHAIN, &chain.encode()),
+                ],
+                &invoke,
+            ),
         ),
         (
             "invoke_oneway",
@@ -278,6 +295,18 @@ fn frame(
 ) -> Vec<u8> {
     let mut out = Vec::new();
     let writer = FrameWriter::begin(&mut out, kind, serializer, flags, seq, correlation);
+    out.extend_from_slice(payload);
+    writer.finish(&mut out, LIMIT).unwrap();
+    out
+}
+
+fn annotated_with(kind: MessageType, seq: u16, annotations: &[(AnnotationId, &[u8])], payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let (id, flags) = (SerializerId::POSTCARD, Flags::default());
+    let mut writer = FrameWriter::begin(&mut out, kind, id, flags, seq, CorrelationId::NONE);
+    for (id, value) in annotations {
+        writer.annotate(&mut out, *id, value);
+    }
     out.extend_from_slice(payload);
     writer.finish(&mut out, LIMIT).unwrap();
     out

@@ -12,6 +12,7 @@ mod calls;
 mod cancel;
 mod chaos;
 mod chunks;
+mod cut;
 mod drain;
 mod faults;
 mod fuzz_seeds;

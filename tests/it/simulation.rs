@@ -13,6 +13,8 @@
 //! | I7 | at the end nothing waits, and every place in the queue is free |
 //! | I10 | five seconds after the last fault a fresh call succeeds, by address and by name |
 //!
+//! What a long run has shown stands in `simulation/README.md`.
+//!
 //! Each of them is checked in turn: the same run with one lie in it, told by the network, the server or the client, must be caught.
 
 mod client;
@@ -31,6 +33,7 @@ const SEEDS: u64 = 60;
 const PATIENCE: u64 = 1_000;
 
 #[test]
+#[expect(clippy::print_stderr, reason = "the figures of a long run are for whoever started it")]
 fn no_fault_makes_a_claim_untrue() {
     let seeds = match (variable("SIM_SEED"), variable("SIM_SEEDS")) {
         (Some(seed), _) => seed..seed + 1,
@@ -46,7 +49,9 @@ fn no_fault_makes_a_claim_untrue() {
         }
         calls += history.summary();
     }
-    if seeds.count() > 10 {
+    let count = seeds.count();
+    eprintln!("{count} seeds, {calls}");
+    if count > 10 {
         assert!(calls.is_broad(), "the faults did not show in the calls, so nothing was checked: {calls:?}");
     }
 }
@@ -67,10 +72,13 @@ fn is_caught(mutant: Mutant, invariant: Invariant) {
 }
 
 /// The same for a lie that breaks another promise as well, in some seeds before this one.
+#[expect(clippy::print_stderr, reason = "the figures of a long run are for whoever started it")]
 fn is_caught_besides(mutant: Mutant, invariant: Invariant, other: Option<Invariant>) {
     for seed in 0..PATIENCE {
         match world::run(seed, Some(mutant)).check() {
-            Err(violation) if violation.invariant == invariant => return,
+            Err(violation) if violation.invariant == invariant => {
+                return eprintln!("{mutant:?} is caught by {invariant:?} with seed {seed}");
+            }
             Err(violation) if Some(violation.invariant) == other => {}
             Err(violation) => panic!("{mutant:?}, seed {seed}: caught as something else: {violation}"),
             Ok(()) => {}

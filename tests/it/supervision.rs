@@ -48,6 +48,29 @@ async fn a_call_made_while_the_object_restarts_waits_for_it() {
 }
 
 #[actix::test]
+async fn a_call_that_finds_no_room_while_the_object_restarts_is_told_when_to_try_again() {
+    let restart = Restart::on_failure().backoff_ms(700..5_000);
+    let pair = Setup { restart, mailbox: 4, ..Setup::memory() }.pair().await;
+    assert!(pair.here.crash(1).await.is_err());
+    let waiting: Vec<_> = (2..6).map(|id| actix_rt::spawn(pair.here.run(id))).collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    for worker in [&pair.worker, &pair.here] {
+        let error = worker.run(9).await.unwrap_err();
+        let CallError::NotStarted(NotStarted::Restarting { object, retry_after_ms }) = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(object, "worker");
+        assert!((590..=600).contains(retry_after_ms), "{retry_after_ms} ms");
+        assert_eq!((error.may_have_run(), error.retry_after()), (false, Some(*retry_after_ms)));
+    }
+    for (id, call) in (2..).zip(waiting) {
+        assert_eq!(call.await.unwrap(), Ok(id));
+    }
+    assert_eq!(pair.worker.run(9).await, Ok(9));
+    assert_eq!(pair.journal.read(), [1, 2, 3, 4, 5, 9]);
+}
+
+#[actix::test]
 async fn an_object_that_fails_too_often_stays_failed_and_everybody_is_told_at_once() {
     let restart = Restart::on_failure().at_most(2).within_secs(60).backoff_ms(1..10);
     let pair = Setup { restart, ..Setup::memory() }.pair().await;

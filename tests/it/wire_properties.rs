@@ -12,9 +12,9 @@ use pyroxene::transport::memory;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::stream::next_item;
 use pyroxene::wire::{
-    AnnotationId, Bind, BindingTable, BoundMethod, Carried, CorrelationId, Credit, Features, Flags, Frame, FrameError,
-    FrameWriter, GoAway, HEADER_LEN, Header, Hello, ItemBatch, Limits, MessageType, OnceKey, PeerLimits, SerializerId,
-    SessionOpened, Target, Welcome,
+    AnnotationId, Bind, BindingTable, BoundMethod, Carried, Chain, ChainLink, CorrelationId, Credit, Features, Flags,
+    Frame, FrameError, FrameWriter, GoAway, HEADER_LEN, Header, Hello, ItemBatch, Limits, MessageType, OnceKey,
+    PeerLimits, SerializerId, SessionOpened, Target, TraceParent, Welcome,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -265,6 +265,15 @@ proptest! {
         prop_assert_eq!(bytes.len(), HEADER_LEN);
         prop_assert!(matches!(Frame::decode(&mut BytesMut::from(&bytes[..cut]), LIMIT), Ok(None)));
         parts.assert_is(&Frame::decode(&mut BytesMut::from(&bytes[..]), LIMIT).unwrap().unwrap());
+    }
+
+    #[test]
+    fn chains_survive_the_journey(links in vec((any::<u64>(), any::<u64>(), ".{0,80}"), 0..40), bytes in vec(any::<u8>(), 0..200)) {
+        let link = |(object, handler, name)| ChainLink { object, handler, name };
+        let chain = links.into_iter().map(link).fold(Chain::default(), Chain::with);
+        prop_assert_eq!(Chain::decode(&chain.encode()), Some(chain));
+        // Whatever else it is, it is judged in peace.
+        let _ = (Chain::decode(&bytes), TraceParent::parse(&bytes));
     }
 
     #[test]

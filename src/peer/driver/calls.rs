@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::codec::call::NamedCall;
+use crate::object::facts::Facts;
 use crate::object::interface::MethodFlags;
 use crate::object::invocation::{Body, Invocation, nearest};
 use crate::object::outcome::{Failure, NotStarted};
@@ -23,13 +24,15 @@ impl Driver {
     pub(super) fn invoke(&mut self, frame: Frame, now: Instant) {
         let Frame { header, annotations, mut payload } = frame;
         let oneway = header.flags.contains(Flags::ONEWAY);
-        let size = header.payload_len;
+        // Together they are not more than a message may have.
+        let size = header.payload_len + header.annotations_len;
         self.admitted += 1;
         self.admitted_bytes += u64::from(size);
         if self.cancelled > 0 && !oneway {
             self.shared.given_up.remove(header.seq);
         }
         let (mut unwelcome, mut streams) = (self.unwelcome(), None);
+        let facts = if annotations.is_empty() { None } else { Facts::received(&annotations) };
         if header.flags.contains(Flags::ITEM_STREAM) && self.shared.features.contains(Features::INLETS) {
             match inlets::announced(&self.shared, payload.clone()) {
                 Ok((announced, rest)) => (streams, payload) = (Some(announced), rest),
@@ -37,7 +40,7 @@ impl Driver {
             }
         }
         let reply = |sink: &Arc<Lane>, method: u32| {
-            Reply::wire(WireReply {
+            let wire = WireReply {
                 sink: Arc::clone(sink) as Arc<dyn ReplySink>,
                 seq: header.seq,
                 serializer: header.serializer,
@@ -45,7 +48,8 @@ impl Driver {
                 oneway,
                 size,
                 method,
-            })
+            };
+            Reply::wire(wire, facts.clone())
         };
         let refuse = |reply: Reply, why: NotStarted| reply.fail(Failure::NotStarted(why));
         if let Some(why) = unwelcome {
@@ -65,6 +69,12 @@ impl Driver {
         };
         if flags.contains(MethodFlags::STREAM)
             && let Some(why) = no_stream(&self.shared, name)
+        {
+            return refuse(reply(&export.lane, method), why);
+        }
+        if let Some(facts) = &facts
+            && !oneway
+            && let Some(why) = facts.deadlock(&*export.object)
         {
             return refuse(reply(&export.lane, method), why);
         }
@@ -91,7 +101,9 @@ impl Driver {
             None => body,
             Some(streams) => inlets::open(&self.shared, body, streams, header.serializer),
         };
-        let invocation = Invocation::new(method, body, now + left, reply);
+        let deadline = now + left;
+        self.expiry.add(deadline);
+        let invocation = Invocation::new(method, body, deadline, reply);
         if handle != self.arrived_for {
             self.deliver();
             self.arrived_for = handle;

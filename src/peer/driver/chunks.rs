@@ -58,7 +58,7 @@ impl Driver {
                 self.admitted_bytes += u64::from(header.payload_len);
                 // Counted before it is answered.
                 self.shared.lock().admitted = self.admitted;
-                let reply = Reply::wire(WireReply {
+                let wire = WireReply {
                     sink: Arc::clone(&self.root) as Arc<dyn ReplySink>,
                     seq: header.seq,
                     serializer: header.serializer,
@@ -66,8 +66,8 @@ impl Driver {
                     oneway: header.flags.contains(Flags::ONEWAY),
                     size: header.payload_len,
                     method: 0,
-                });
-                reply.fail(Failure::NotStarted(why));
+                };
+                Reply::wire(wire, None).fail(Failure::NotStarted(why));
                 Ok(Verdict::PassOver)
             }
             MessageType::Result => {

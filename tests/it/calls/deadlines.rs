@@ -7,7 +7,7 @@ use pyroxene::transport::network::BoxFuture;
 use pyroxene::transport::{Listener, Network, Stream};
 use pyroxene::uri::Endpoint;
 use pyroxene::wire::CorrelationId;
-use pyroxene::{CallContext, CallError, Proxy, Unknown};
+use pyroxene::{CallContext, CallError, NotStarted, Proxy, Unknown};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -21,11 +21,12 @@ async fn a_call_out_of_time_in_the_queue_is_not_run() {
     for worker in [&pair.worker, &pair.here] {
         let held = actix_rt::spawn(worker.hold(1));
         settle().await;
+        let start = Instant::now();
         let late = worker.run(2).timeout_ms(50).await;
-        assert!(
-            matches!(late, Err(CallError::NotStarted(_) | CallError::Unknown(Unknown::OutOfTime { .. }))),
-            "{late:?}"
-        );
+        assert_eq!(late, Err(CallError::NotStarted(NotStarted::OutOfTime { method: "run".into() })));
+        // Told when its time is over, not when the one before it ends.
+        assert!(start.elapsed() <= Duration::from_millis(60), "{:?}", start.elapsed());
+        assert!(!held.is_finished());
         pair.gate.open(1);
         assert_eq!(held.await.unwrap(), Ok(1));
         assert_eq!(worker.run(3).await, Ok(3));
@@ -34,15 +35,142 @@ async fn a_call_out_of_time_in_the_queue_is_not_run() {
 }
 
 #[actix::test]
+async fn each_call_in_the_queue_is_told_when_its_own_time_is_over() {
+    let pair = Pair::memory().await;
+    for worker in [&pair.worker, &pair.here] {
+        let held = actix_rt::spawn(worker.hold(1));
+        settle().await;
+        let calls: Vec<_> = [900, 100, 500, 101, 30_000]
+            .map(|ms| {
+                let call = worker.run(u64::from(ms)).timeout_ms(ms);
+                actix_rt::spawn(async move { (call.await, Instant::now()) })
+            })
+            .into();
+        let start = Instant::now();
+        settle().await;
+        for (call, ms) in calls.into_iter().zip([900, 100, 500, 101, 30_000]) {
+            if ms == 30_000 {
+                pair.gate.open(1);
+                assert_eq!(call.await.unwrap().0, Ok(ms));
+                continue;
+            }
+            let (ended, at) = call.await.unwrap();
+            assert!(matches!(ended, Err(CallError::NotStarted(NotStarted::OutOfTime { .. }))), "{ms}: {ended:?}");
+            let after = at.duration_since(start).as_millis() as u64;
+            assert!((ms..=ms + 15).contains(&after), "{ms}: told after {after} ms");
+        }
+        assert_eq!(held.await.unwrap(), Ok(1));
+    }
+    assert_eq!(pair.journal.read(), [1, 30_000, 1, 30_000]);
+}
+
+#[actix::test]
+async fn a_call_that_runs_when_its_time_is_over_may_have_run() {
+    let pair = Pair::memory().await;
+    for worker in [&pair.worker, &pair.here] {
+        let late = worker.hold(1).timeout_ms(400).await;
+        assert_eq!(late, Err(CallError::Unknown(Unknown::OutOfTime { method: "hold".into(), timeout_ms: 400 })));
+        pair.gate.open(1);
+        assert_eq!(worker.run(2).await, Ok(2));
+    }
+    assert_eq!(pair.journal.read(), [1, 2, 1, 2]);
+}
+
+#[actix::test]
+async fn a_reply_that_is_hardly_late_is_still_heard() {
+    let pair = Pair::memory().await;
+    for worker in [&pair.worker, &pair.here] {
+        let late = actix_rt::spawn(worker.hold(1).timeout_ms(400));
+        tokio::time::sleep(Duration::from_millis(430)).await;
+        pair.gate.open(1);
+        assert_eq!(late.await.unwrap(), Ok(1));
+    }
+}
+
+#[actix::test]
+async fn a_daemon_that_says_nothing_is_waited_for_a_little_longer_than_the_call_has_time() {
+    let pair = Pair::memory().await;
+    for (timeout_ms, grace_ms) in [(40, 20), (800, 100), (60_000, 1_000)] {
+        let start = Instant::now();
+        let late = pair.worker.hold(1).timeout_ms(timeout_ms).await;
+        assert!(matches!(late, Err(CallError::Unknown(Unknown::OutOfTime { .. }))), "{late:?}");
+        let after = start.elapsed().as_millis() as u32;
+        assert!((timeout_ms + grace_ms..=timeout_ms + grace_ms + 5).contains(&after), "{timeout_ms}: {after}");
+        pair.gate.open(1);
+        settle().await;
+    }
+}
+
+#[actix::test]
+async fn a_call_without_time_is_not_sent() {
+    let pair = Pair::memory().await;
+    for worker in [&pair.worker, &pair.here] {
+        let none = worker.run(1).timeout_ms(0).await;
+        assert!(matches!(none, Err(CallError::NotStarted(NotStarted::OutOfTime { .. }))), "{none:?}");
+    }
+    assert_eq!(pair.journal.read(), [0; 0]);
+}
+
+/// Passes a call on, and tells what came of it.
+struct Hop {
+    next: Option<Box<HopProxy>>,
+    worker: WorkerProxy,
+}
+
+#[pyroxene::remote]
+impl Hop {
+    pub async fn pass(&self, id: u64) -> String {
+        match &self.next {
+            Some(next) => next.pass(id).await.unwrap_or_else(|error| format!("a hop: {error:?}")),
+            None => match self.worker.run(id).await {
+                Ok(id) => format!("ran {id}"),
+                Err(error) => format!("{error:?}"),
+            },
+        }
+    }
+}
+
+#[actix::test]
+async fn through_three_hops_the_time_is_one_and_every_end_is_true() {
+    let pair = Pair::memory().await;
+    for worker in [&pair.worker, &pair.here] {
+        let (one, two, three) = {
+            let worker = worker.clone();
+            let three = pair.host("three", move || Hop { next: None, worker: worker.clone() }).await;
+            let (worker, next) = (pair.worker.clone(), HopProxy::from(three.clone()));
+            let two =
+                pair.host("two", move || Hop { next: Some(Box::new(next.clone())), worker: worker.clone() }).await;
+            let (worker, next) = (pair.worker.clone(), HopProxy::from(two.clone()));
+            let one =
+                pair.host("one", move || Hop { next: Some(Box::new(next.clone())), worker: worker.clone() }).await;
+            (HopProxy::from(one), two, three)
+        };
+        assert_eq!(one.pass(1).timeout_ms(200).await.unwrap(), "ran 1");
+        let held = actix_rt::spawn(worker.hold(2));
+        settle().await;
+        let start = Instant::now();
+        // The innermost call waits in the queue of an object that is busy.
+        assert_eq!(one.pass(3).timeout_ms(200).await.unwrap(), "NotStarted(OutOfTime { method: \"run\" })");
+        assert!(start.elapsed() <= Duration::from_millis(225), "{:?}", start.elapsed());
+        pair.gate.open(1);
+        assert_eq!(held.await.unwrap(), Ok(2));
+        assert_eq!(pair.journal.count(3), 0);
+        for name in ["one", "two", "three"] {
+            assert!(pair.daemon.stop(name));
+        }
+        drop((two, three));
+    }
+}
+
+#[actix::test]
 async fn the_daemon_says_that_a_call_out_of_time_in_the_queue_did_not_run() {
     let pair = Pair::memory().await;
     let (mut peer, places) = pair.raw().await;
     peer.send(&invoke(1, places.of("hold"), &1u64)).await;
     peer.send(&invoke_within(2, places.of("run"), &2u64, 50)).await;
-    tokio::time::sleep(Duration::from_millis(60)).await;
+    assert_eq!(peer.fault().await.class, "Pyroxene.OutOfTime", "while the other one runs");
     pair.gate.open(1);
     assert_eq!(peer.frame().await.unwrap().header.seq, 1);
-    assert_eq!(peer.fault().await.class, "Pyroxene.OutOfTime");
     assert_eq!(pair.journal.read(), [1]);
 }
 

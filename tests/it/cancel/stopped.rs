@@ -9,7 +9,7 @@ use crate::support::raw_peer::{RawPeer, invoke};
 use crate::support::worker::{Gate, Journal};
 
 /// Writes down when a future of it is dropped.
-struct Guard(Journal);
+pub(super) struct Guard(pub(super) Journal);
 
 impl Drop for Guard {
     fn drop(&mut self) {

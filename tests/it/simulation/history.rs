@@ -66,6 +66,7 @@ pub(super) struct Summary {
     ran: u64,
     did_not_run: u64,
     may_have_run: u64,
+    faults: u64,
 }
 
 impl Summary {
@@ -75,11 +76,20 @@ impl Summary {
     }
 }
 
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Summary { ran, did_not_run, may_have_run, faults } = self;
+        let calls = ran + did_not_run + may_have_run;
+        write!(f, "{calls} calls: {ran} ran, {did_not_run} did not, {may_have_run} may have; {faults} faults")
+    }
+}
+
 impl AddAssign for Summary {
     fn add_assign(&mut self, other: Summary) {
         self.ran += other.ran;
         self.did_not_run += other.did_not_run;
         self.may_have_run += other.may_have_run;
+        self.faults += other.faults;
     }
 }
 
@@ -107,6 +117,7 @@ impl History {
                 Event::Ended { claim: Claim::Ran, .. } => summary.ran += 1,
                 Event::Ended { claim: Claim::DidNotRun, .. } => summary.did_not_run += 1,
                 Event::Ended { claim: Claim::MayHaveRun, .. } => summary.may_have_run += 1,
+                Event::Fault(_) => summary.faults += 1,
                 _ => {}
             }
         }

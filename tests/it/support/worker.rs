@@ -23,6 +23,11 @@ impl Journal {
         self.lock().iter().filter(|ran| **ran == id).count()
     }
 
+    /// The calls that ran with this id or a later one.
+    pub(crate) fn since(&self, first: u64) -> Vec<u64> {
+        self.lock().iter().copied().filter(|id| *id >= first).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<u64>> {
         self.0.lock().unwrap()
     }
