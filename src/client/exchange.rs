@@ -316,17 +316,16 @@ impl<R: Request> Exchange<R> {
         if !elsewhere || self.request.is_none() || (self.attempts >= ATTEMPTS && !told) {
             return Some(Err(CallError::NotStarted(why)));
         }
-        if told {
-            // It is up to the history of the call, and after a pause.
-            self.link.forget(binding);
-            return Some(Err(CallError::NotStarted(why)));
-        }
-        slog::debug!(self.link.client.config().log, "call is sent again"; "uri" => %self.link.uri, "why" => %why,
-            "correlation" => %self.correlation);
         if matches!(why, NotStarted::Draining { .. }) {
             self.link.not_taken(binding, self.number);
         }
         self.link.forget(binding);
+        if told {
+            // Its next attempt comes after a pause, and is written into its history.
+            return Some(Err(CallError::NotStarted(why)));
+        }
+        slog::debug!(self.link.client.config().log, "call is sent again"; "uri" => %self.link.uri, "why" => %why,
+            "correlation" => %self.correlation);
         self.state = State::Binding(self.bind());
         None
     }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -21,6 +21,8 @@ pub(crate) struct Link {
     pub(crate) uri: Uri,
     interface: &'static [Method],
     binding: Mutex<Option<Arc<Binding>>>,
+    /// There was one.
+    found: AtomicBool,
     /// Whoever needs a new binding stands in this queue; it is first come, first served.
     queue: Arc<tokio::sync::Mutex<()>>,
     queued: AtomicUsize,
@@ -40,6 +42,7 @@ impl Link {
             uri,
             interface,
             binding: Mutex::default(),
+            found: AtomicBool::new(false),
             queue: Arc::default(),
             queued: AtomicUsize::new(0),
             made: AtomicU64::new(0),
@@ -148,6 +151,7 @@ impl Link {
             }
         };
         let binding = Arc::new(binding);
+        self.found.store(true, Ordering::Relaxed);
         self.set(Some(Arc::clone(&binding)));
         Ok(binding)
     }
@@ -161,9 +165,9 @@ impl Link {
         }
     }
 
-    /// Whether there was such an object: a call was sent to it.
+    /// Whether there was such an object.
     pub(crate) fn was_found(&self) -> bool {
-        self.sent.load(Ordering::Relaxed) > 0
+        self.found.load(Ordering::Relaxed)
     }
 
     /// Whether asking anew can find the object elsewhere.

@@ -192,11 +192,11 @@ proptest! {
         prop_assert_eq!(Bind::decode(&out), Ok(bind));
         out.clear();
         let opened = SessionOpened { number: taken };
-        let mut out = Vec::new();
         opened.encode(&mut out).unwrap();
         prop_assert_eq!(SessionOpened::decode(&out), Ok(opened));
         let key = OnceKey { sequence: taken, done: !taken };
         prop_assert_eq!(OnceKey::decode(&key.encode()), Some(key));
+        out.clear();
         let away = GoAway { reason, taken };
         away.encode(&mut out).unwrap();
         prop_assert_eq!(GoAway::decode(&out), Ok(away));
