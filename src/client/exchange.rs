@@ -217,14 +217,6 @@ impl<R: Request> Exchange<R> {
                     *timeout_ms = self.time_ms;
                 }
                 self.state = State::Done;
-                if self.retry.is_some() {
-                    ended = match self.once_more(ended) {
-                        Some(ended) => ended,
-                        None => continue,
-                    };
-                    // Its key is needed no more.
-                    self.retry = None;
-                }
                 if let Some(uploads) = self.uploads.take() {
                     match &ended {
                         Err(CallError::NotStarted(_)) => uploads.recall(),
@@ -232,6 +224,18 @@ impl<R: Request> Exchange<R> {
                         Err(CallError::Unknown(Unknown::OutOfTime { .. })) => drop(uploads),
                         _ => uploads.detach(),
                     }
+                    if self.retry.is_some() && !matches!(ended, Err(CallError::NotStarted(_))) {
+                        // Items that may have been read are not there to be sent again.
+                        self.request = None;
+                    }
+                }
+                if self.retry.is_some() {
+                    ended = match self.once_more(ended) {
+                        Some(ended) => ended,
+                        None => continue,
+                    };
+                    // Its key is needed no more.
+                    self.retry = None;
                 }
                 self.log(&ended);
                 return Poll::Ready(ended);
@@ -437,20 +441,19 @@ impl<R: Request> Exchange<R> {
         if !elsewhere || self.request.is_none() || (self.attempts >= ATTEMPTS && !told) {
             return Some(Err(CallError::NotStarted(why)));
         }
-        if told {
-            // It is up to the history of the call, and after a pause.
-            self.link.forget(binding);
-            return Some(Err(CallError::NotStarted(why)));
-        }
         if let Some(uploads) = self.uploads.take() {
             uploads.recall();
         }
-        slog::debug!(self.link.client.config().log, "call is sent again"; "uri" => %self.link.uri, "why" => %why,
-            "correlation" => %self.correlation);
         if matches!(why, NotStarted::Draining { .. }) {
             self.link.not_taken(binding, self.number);
         }
         self.link.forget(binding);
+        if told {
+            // Its next attempt comes after a pause, and is written into its history.
+            return Some(Err(CallError::NotStarted(why)));
+        }
+        slog::debug!(self.link.client.config().log, "call is sent again"; "uri" => %self.link.uri, "why" => %why,
+            "correlation" => %self.correlation);
         self.state = State::Binding(self.bind());
         None
     }

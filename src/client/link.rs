@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -21,6 +21,8 @@ pub(crate) struct Link {
     pub(crate) uri: Uri,
     interface: &'static [Method],
     place: Mutex<Place>,
+    /// There was a binding.
+    found: AtomicBool,
     /// Whoever needs a new binding stands in this queue; it is first come, first served.
     queue: Arc<tokio::sync::Mutex<()>>,
     queued: AtomicUsize,
@@ -47,6 +49,7 @@ impl Link {
             uri,
             interface,
             place: Mutex::default(),
+            found: AtomicBool::new(false),
             queue: Arc::default(),
             queued: AtomicUsize::new(0),
             sent: AtomicU64::new(0),
@@ -160,6 +163,7 @@ impl Link {
             }
         };
         let binding = Arc::new(binding);
+        self.found.store(true, Ordering::Relaxed);
         self.set(Some(Arc::clone(&binding)));
         Ok(binding)
     }
@@ -173,9 +177,9 @@ impl Link {
         }
     }
 
-    /// Whether there was such an object: a call was sent to it.
+    /// Whether there was such an object.
     pub(crate) fn was_found(&self) -> bool {
-        self.sent.load(Ordering::Relaxed) > 0
+        self.found.load(Ordering::Relaxed)
     }
 
     /// Whether asking anew can find the object elsewhere.

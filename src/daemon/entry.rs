@@ -154,7 +154,7 @@ impl Entry {
         }
         let why = self.full(&queue);
         drop(queue);
-        invocation.refuse(why);
+        invocation.turn_away(why);
     }
 
     /// Takes calls into the queue, in their order, or answers them.
@@ -170,7 +170,7 @@ impl Entry {
         let why = (!invocations.is_empty()).then(|| self.full(&queue));
         self.wake(queue);
         // Without the lock: an answer takes that of the connection.
-        invocations.drain(..).zip(why.iter().cycle()).for_each(|(invocation, why)| invocation.refuse(why.clone()));
+        invocations.drain(..).zip(why.iter().cycle()).for_each(|(invocation, why)| invocation.turn_away(why.clone()));
     }
 
     /// How many calls it takes now.

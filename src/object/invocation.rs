@@ -156,6 +156,12 @@ impl Invocation {
         }));
     }
 
+    /// There is no room for it in the queue: the place that its connection took there is free again.
+    pub(crate) fn turn_away(self, why: NotStarted) {
+        self.reply.withdrawn();
+        self.refuse(why);
+    }
+
     /// Ends the call without running it.
     pub fn refuse(self, why: NotStarted) {
         self.reply.fail(Failure::NotStarted(why));

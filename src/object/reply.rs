@@ -265,18 +265,6 @@ impl Reply {
         self.facts.as_ref()
     }
 
-    /// The outcome goes there instead.
-    pub(crate) fn redirect(&mut self, sink: Arc<dyn ReplySink>) {
-        if let Some(To::Wire(wire)) = &mut self.to {
-            wire.sink = sink;
-        }
-    }
-
-    /// Somebody else answers.
-    pub(crate) fn forget(mut self) {
-        self.to = None;
-    }
-
     /// From here on the call has run.
     pub(crate) fn begin(&mut self) {
         self.begun = true;

@@ -211,6 +211,7 @@ impl ReplySink for Once {
     fn unwatch(&self, _: u16) {}
 
     fn open_stream(&self, _: u32, _: SerializerId) -> Result<Arc<dyn ItemSink>, String> {
+        // Refused before it ran.
         Err("a stream of items cannot be kept".to_owned())
     }
 

@@ -8,7 +8,7 @@ use pyroxene::wire::{
     AnnotationId, CorrelationId, Features, Flags, FrameWriter, Limits, MessageType, OnceKey, SerializerId,
     SessionOpened,
 };
-use pyroxene::{CallError, Client, DynProxy, NotStarted, Unknown, args};
+use pyroxene::{CallError, Client, DynProxy, Items, NotStarted, Unknown, args};
 use tokio::time::Instant;
 
 use crate::support::broken::answer_bytes;
@@ -263,6 +263,26 @@ async fn a_key_without_a_session_or_that_is_not_one_is_refused() {
     peer.send(&invoke(3, run, &3_u64)).await;
     assert_eq!(peer.frame().await.unwrap().header.seq, 3, "the connection goes on");
     assert_eq!(pair.journal.read(), [3]);
+}
+
+/// Replies with a stream.
+#[derive(Default)]
+struct Counter;
+
+#[pyroxene::remote]
+impl Counter {
+    pub fn count(&self, to: u64) -> Items<u64> {
+        Items::of(0..to)
+    }
+}
+
+#[actix::test]
+async fn a_stream_is_not_promised_to_run_once() {
+    let pair = Pair::memory().await;
+    let counter = CounterProxy::from(pair.host("counter", Counter::default).await);
+    let error = counter.count(3).once().await.err().unwrap();
+    assert!(matches!(error, CallError::NotStarted(NotStarted::Unsupported { .. })), "{error:?}");
+    assert!(counter.count(3).retry().await.is_ok());
 }
 
 #[actix::test]

@@ -198,6 +198,7 @@ proptest! {
         out.clear();
         let key = OnceKey { sequence: taken, done: !taken };
         prop_assert_eq!(OnceKey::decode(&key.encode()), Some(key));
+        out.clear();
         let away = GoAway { reason, taken };
         away.encode(&mut out).unwrap();
         prop_assert_eq!(GoAway::decode(&out), Ok(away));

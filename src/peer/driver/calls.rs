@@ -39,9 +39,9 @@ impl Driver {
                 Err(why) => unwelcome = unwelcome.or(Some(why)),
             }
         }
-        let reply = |sink: &Arc<Lane>, method: u32| {
+        let reply_to = |sink: Arc<dyn ReplySink>, method: u32| {
             let wire = WireReply {
-                sink: Arc::clone(sink) as Arc<dyn ReplySink>,
+                sink,
                 seq: header.seq,
                 serializer: header.serializer,
                 correlation: header.correlation,
@@ -51,6 +51,7 @@ impl Driver {
             };
             Reply::wire(wire, facts.clone())
         };
+        let reply = |lane: &Arc<Lane>, method: u32| reply_to(Arc::clone(lane) as Arc<dyn ReplySink>, method);
         let refuse = |reply: Reply, why: NotStarted| reply.fail(Failure::NotStarted(why));
         if let Some(why) = unwelcome {
             return refuse(reply(&self.root, 0), why);
@@ -78,19 +79,19 @@ impl Driver {
         {
             return refuse(reply(&export.lane, method), why);
         }
-        let mut reply = reply(&export.lane, method);
+        let mut sink = Arc::clone(&export.lane) as Arc<dyn ReplySink>;
         if !annotations.is_empty()
             && let Some(key) = annotations.find(AnnotationId::ONCE)
         {
             let waiter = Waiter { lane: Arc::clone(&export.lane), seq: header.seq, size };
-            match once::admit(self.session.as_ref(), key, name, waiter, oneway) {
-                Ok(Some(session)) => reply.redirect(session),
-                Ok(None) => return reply.forget(),
-                Err(why) => return refuse(reply, why),
+            match once::admit(self.session.as_ref(), key, (name, flags), waiter, oneway) {
+                Ok(Some(session)) => sink = session,
+                Ok(None) => return,
+                Err(why) => return refuse(reply(&export.lane, method), why),
             }
         }
         if let Err(why) = export.admit() {
-            return refuse(reply, why);
+            return refuse(reply_to(sink, method), why);
         }
         let left = annotations.deadline_ms().map_or(self.default_deadline, |ms| Duration::from_millis(ms.into()));
         if self.shared.verbose {
@@ -103,7 +104,7 @@ impl Driver {
         };
         let deadline = now + left;
         self.expiry.add(deadline);
-        let invocation = Invocation::new(method, body, deadline, reply);
+        let invocation = Invocation::new(method, body, deadline, reply_to(sink, method));
         if handle != self.arrived_for {
             self.deliver();
             self.arrived_for = handle;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::object::interface::MethodFlags;
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::ReplySink;
 use crate::peer::driver::Driver;
@@ -50,16 +51,20 @@ impl Driver {
 pub(super) fn admit(
     session: Option<&Arc<Session>>,
     key: &[u8],
-    method: &str,
+    method: (&str, MethodFlags),
     waiter: Waiter,
     oneway: bool,
 ) -> Result<Option<Arc<dyn ReplySink>>, NotStarted> {
+    let (method, flags) = method;
     let refuse =
         |problem: &str| Err(NotStarted::Unsupported { method: method.to_owned(), problem: problem.to_owned() });
     let Some(key) = OnceKey::decode(key) else { return refuse("the key of the call is not one") };
     let Some(session) = session else { return refuse("it has a key, and no session is open on its connection") };
     if oneway {
         return refuse("it has a key, but nobody waits for its reply");
+    }
+    if flags.contains(MethodFlags::STREAM) {
+        return refuse("its reply is a stream of items, which cannot be kept for another attempt");
     }
     session.begin(key, waiter)
 }

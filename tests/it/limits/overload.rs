@@ -85,6 +85,25 @@ async fn a_queue_has_its_places_back_after_a_flood() {
 }
 
 #[actix::test]
+async fn calls_that_found_a_mailbox_full_of_others_cost_their_connection_nothing() {
+    let pair = Setup { mailbox: 8, ..Setup::memory() }.pair().await;
+    let held = actix_rt::spawn(pair.here.hold(0));
+    settle().await;
+    let waiting: Vec<_> = (1..=8).map(|id| actix_rt::spawn(pair.here.run(id))).collect();
+    settle().await;
+    for id in 100..150 {
+        let ended = pair.worker.run(id).await;
+        assert!(is_busy(&ended), "{ended:?}");
+    }
+    pair.gate.open(1);
+    held.await.unwrap().unwrap();
+    for call in waiting {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(pair.worker.run(200).await, Ok(200));
+}
+
+#[actix::test]
 async fn a_flood_of_one_object_is_nothing_to_another() {
     let pair = Setup { mailbox: 256, ..Setup::tcp() }.pair().await;
     let bystander = Bystander::beside(&pair).await;
