@@ -185,6 +185,9 @@ impl<R: Request> Exchange<R> {
                         self.state = State::Done;
                         return Poll::Ready(Ok(value));
                     }
+                    if self.retry.is_some() {
+                        self.recall(expiry);
+                    }
                     self.end(ending, expiry)
                 }
                 State::Local { outcome, binding, timer } => {
