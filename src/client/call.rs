@@ -9,8 +9,9 @@ use tokio::sync::oneshot;
 
 use crate::client::binding::{Binding, Choice};
 use crate::client::error::CallError;
-use crate::client::exchange::{Exchange, Request, Terms};
+use crate::client::exchange::Exchange;
 use crate::client::link::Link;
+use crate::client::request::{Request, Terms};
 use crate::codec::args::Args;
 use crate::codec::budget::Budget;
 use crate::codec::call::NamedCall;

@@ -22,6 +22,7 @@ mod link;
 mod pool;
 pub mod proxy;
 pub mod report;
+mod request;
 mod retry;
 pub(crate) mod runtime;
 pub mod stream;

@@ -1,0 +1,163 @@
+//! How a call ends, or goes on with another attempt.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::client::binding::{Binding, Route};
+use crate::client::error::CallError;
+use crate::client::exchange::{ATTEMPTS, Ended, Exchange, State};
+use crate::client::request::Request;
+use crate::codec::budget::Budget;
+use crate::codec::fault::Fault;
+use crate::object::outcome::{Failure, NotStarted, Unknown};
+use crate::peer::in_flight::{Answer, Ending};
+use crate::wire::Flags;
+
+impl<R: Request> Exchange<R> {
+    /// The call ended on its connection, which would have waited for it until `expiry`.
+    pub(super) fn end(&mut self, ending: Ending, expiry: Option<Instant>) -> Option<Ended<R>> {
+        let State::Waiting { binding, .. } = std::mem::replace(&mut self.state, State::Done) else { return None };
+        let Route::Remote(connection, _) = &binding.route else { return None };
+        let budget = Budget::default();
+        if let Ending::Reply(Answer { annotations: Some(annotations), .. }) = &ending
+            && let Some(facts) = &self.facts
+        {
+            facts.replied(annotations);
+        }
+        match ending {
+            Ending::Reply(answer) if answer.flags.contains(Flags::EXCEPTION) => {
+                let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {
+                    Ok(fault) => fault,
+                    Err(problem) => {
+                        return Some(Err(CallError::Failed(Box::new(self.unreadable(&problem.to_string())))));
+                    }
+                };
+                match Failure::from_fault(fault, &budget) {
+                    Ok(Failure::NotStarted(why)) => {
+                        let why = why.told_to(|| self.other_signature(&binding));
+                        self.recall(expiry);
+                        self.again(&binding, why)
+                    }
+                    Ok(failure) => Some(Err(failure.into())),
+                    Err(fault) => Some(Err(match R::raised(&fault, &budget) {
+                        Some(error) => CallError::Raised(error),
+                        None => CallError::Failed(Box::new(fault)),
+                    })),
+                }
+            }
+            Ending::Reply(answer) if answer.flags.contains(Flags::ITEM_STREAM) => {
+                let items = connection.items(&answer).and_then(|items| R::open(Box::new(items)));
+                let problem = "it is a stream of items, which was not asked for";
+                Some(items.ok_or_else(|| CallError::Failed(Box::new(self.unreadable(problem)))))
+            }
+            Ending::Reply(answer) => Some(R::read(&answer, &budget).map_err(|mut problem| {
+                if let Some(signature) = self.other_signature(&binding) {
+                    problem.push_str(&format!("; the object has another signature, the caller has {signature}"));
+                }
+                CallError::Failed(Box::new(self.unreadable(&problem)))
+            })),
+            Ending::OutOfTime => Some(Err(CallError::Unknown(self.out_of_time()))),
+            Ending::Lost { written: true } => {
+                self.link.forget(&binding);
+                let (peer, problem) = (connection.peer().to_owned(), connection.problem());
+                Some(Err(CallError::Unknown(Unknown::Disconnected { peer, problem })))
+            }
+            Ending::Lost { written: false } => {
+                let why = if connection.is_draining() {
+                    NotStarted::Draining { what: connection.peer().to_owned() }
+                } else {
+                    NotStarted::Unreachable { uri: self.link.uri.to_string(), problem: connection.problem() }
+                };
+                self.recall(expiry);
+                self.again(&binding, why)
+            }
+        }
+    }
+
+    pub(super) fn other_signature(&self, binding: &Binding) -> Option<String> {
+        self.request.as_ref()?.other_signature(binding)
+    }
+
+    pub(super) fn out_of_time(&self) -> Unknown {
+        let method = self.request.as_ref().map_or("the call", R::method).to_owned();
+        Unknown::OutOfTime { method, timeout_ms: self.time_ms }
+    }
+
+    pub(super) fn unreadable(&self, problem: &str) -> Fault {
+        let method = self.request.as_ref().map_or("", R::method).to_owned();
+        Fault {
+            class: "Pyroxene.UnreadableReply".to_owned(),
+            message: format!("{method} ran, but its reply cannot be read here: {problem}"),
+            detail: crate::codec::fault::Detail::None,
+            traceback: Vec::new(),
+            object: self.link.uri.to_string(),
+            method,
+        }
+    }
+
+    pub(super) fn log(&self, ended: &Ended<R>) {
+        if let Err(error) = ended {
+            let (log, method) = (&self.link.client.config().log, self.request.as_ref().map_or("", R::method));
+            let ran = if error.may_have_run() { "may have run" } else { "did not run" };
+            slog::debug!(log, "call failed"; "uri" => %self.link.uri, "method" => method, "ran" => ran,
+                "correlation" => %self.correlation);
+        }
+    }
+
+    /// The call surely did not run: once more, where that can help; otherwise that is its end.
+    pub(super) fn again(&mut self, binding: &Arc<Binding>, why: NotStarted) -> Option<Ended<R>> {
+        let elsewhere = match &why {
+            NotStarted::Unreachable { .. } => true,
+            NotStarted::StaleReference { .. } | NotStarted::Draining { .. } => self.link.is_named(),
+            _ => false,
+        };
+        let told = self.retry.is_some();
+        if !elsewhere || self.request.is_none() || (self.attempts >= ATTEMPTS && !told) {
+            return Some(Err(CallError::NotStarted(why)));
+        }
+        if let Some(uploads) = self.uploads.take() {
+            uploads.recall();
+        }
+        if matches!(why, NotStarted::Draining { .. }) {
+            self.link.not_taken(binding, self.number);
+        }
+        self.link.forget(binding);
+        if told {
+            // Its next attempt comes after a pause, and is written into its history.
+            return Some(Err(CallError::NotStarted(why)));
+        }
+        slog::debug!(self.link.client.config().log, "call is sent again"; "uri" => %self.link.uri, "why" => %why,
+            "correlation" => %self.correlation);
+        self.state = State::Binding(self.bind());
+        None
+    }
+
+    /// An attempt of a call that was told to try again has ended: once more, where that is safe and can help and time is left; otherwise
+    /// that is the call's end.
+    #[cold]
+    pub(super) fn once_more(&mut self, ended: Ended<R>) -> Option<Ended<R>> {
+        let deadline = self.deadline();
+        let Some(retry) = &mut self.retry else { return Some(ended) };
+        let error = match ended {
+            Ok(value) => return Some(Ok(value)),
+            Err(error) => error,
+        };
+        let inner = &self.link.client.0;
+        let pause = retry.hint(&error, self.link.was_found()).map(|hint| {
+            Duration::from_millis(hint.into()) + inner.backoff.pause(inner.config.retry_ms, retry.failed() + 1)
+        });
+        match pause {
+            Some(pause) if self.request.is_some() && Instant::now() + pause < deadline => {
+                slog::debug!(inner.config.log, "call is tried again"; "uri" => %self.link.uri, "why" => %error,
+                    "attempts" => retry.failed() + 1, "pause_ms" => pause.as_millis() as u64,
+                    "correlation" => %self.correlation);
+                retry.add(&error);
+                self.state = State::Binding(self.bind_after(pause));
+                None
+            }
+            _ => Some(Err(retry.conclude(error))),
+        }
+    }
+}

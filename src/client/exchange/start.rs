@@ -1,0 +1,251 @@
+//! How a call is sent.
+
+use std::sync::Arc;
+use std::task::Context;
+
+use crate::client::binding::{Binding, Choice, Route};
+use crate::client::error::CallError;
+use crate::client::exchange::{Bound, Ended, Exchange, State};
+use crate::client::link::Link;
+use crate::client::request::Request;
+use crate::client::runtime;
+use crate::object::facts::Facts;
+use crate::object::interface::MethodFlags;
+use crate::object::items::carried;
+use crate::object::outcome::NotStarted;
+use crate::object::panic;
+use crate::peer::connection::StartError;
+use crate::peer::uploads::Destination;
+use crate::wire::{AnnotationId, Features, Flags, FrameWriter, MessageType, SerializerId};
+
+impl<R: Request> Exchange<R> {
+    /// Sends the call; `None` when its end is to be waited for.
+    pub(super) fn start(&mut self, binding: Arc<Binding>, cx: &mut Context<'_>) -> Option<Ended<R>> {
+        self.attempts += 1;
+        if self.attempts > 1 && self.retry.is_none() && self.link.is_overtaken(self.number) {
+            // Order goes before delivery: it is a gap, and its caller is told.
+            let problem =
+                "the connection was lost before it was sent, and a later call of this proxy was sent since".to_owned();
+            return Some(Err(CallError::NotStarted(NotStarted::Unreachable {
+                uri: self.link.uri.to_string(),
+                problem,
+            })));
+        }
+        let request = self.request.as_ref()?;
+        if self.left_ms == 0 {
+            let method = request.method().to_owned();
+            return Some(Err(CallError::NotStarted(NotStarted::OutOfTime { method })));
+        }
+        if let Some(problem) = self.facts.as_ref().and_then(|facts| facts.problem()) {
+            let (method, problem) = (request.method().to_owned(), problem.to_owned());
+            return Some(Err(CallError::NotStarted(NotStarted::NotSent { method, problem })));
+        }
+        let choice = match request.choose(&binding) {
+            Ok(choice) => choice,
+            Err(why) => return Some(Err(CallError::NotStarted(why))),
+        };
+        if let Some(retry) = &mut self.retry {
+            retry.idempotent = choice.flags.contains(MethodFlags::IDEMPOTENT);
+            if let Err(error) = retry.send(&binding.route, request.method()) {
+                return Some(Err(error));
+            }
+        }
+        match &binding.route {
+            Route::Local(object) => {
+                if let Some(why) = self.facts.as_ref().and_then(|facts| facts.deadlock(&**object)) {
+                    return Some(Err(CallError::NotStarted(why)));
+                }
+                self.link.sent(self.number);
+                let terms = self.terms();
+                let outcome = self.request.take()?.submit(choice, object, terms);
+                self.state = State::Local { outcome, binding, timer: None };
+                None
+            }
+            Route::Remote(connection, handle) => {
+                let limit = connection.max_message();
+                let patience = self.left_ms.saturating_add(self.link.client.grace(self.left_ms));
+                let started = connection.start(*handle, patience, cx.waker(), |out, seq| {
+                    let flags = Flags::default();
+                    self.write(request, choice, *handle, &binding.object, flags, seq, limit, out)
+                });
+                match started {
+                    Ok(seq) => {
+                        self.link.sent(self.number);
+                        self.state = State::Waiting { binding, seq };
+                        None
+                    }
+                    Err(StartError::Unwritable(_)) if carried::were_met() => self.start_with_items(binding, choice, cx),
+                    Err(StartError::Unwritable(problem)) => {
+                        let method = request.method().to_owned();
+                        Some(Err(CallError::NotStarted(NotStarted::NotSent { method, problem })))
+                    }
+                    Err(error) => self.again(&binding, refusal(&self.link, error)),
+                }
+            }
+        }
+    }
+
+    /// The same for a call whose message has streams of items.
+    #[cold]
+    pub(super) fn start_with_items(
+        &mut self,
+        binding: Arc<Binding>,
+        choice: Choice,
+        cx: &mut Context<'_>,
+    ) -> Option<Ended<R>> {
+        let (request, Route::Remote(connection, handle)) = (self.request.as_ref()?, &binding.route) else {
+            return None;
+        };
+        let (method, serializer) = (request.method(), request.serializer(choice));
+        let fail = |why| Some(Err(CallError::NotStarted(why)));
+        if !connection.speaks(Features::INLETS) {
+            let problem = "it takes a stream of items, which the other end does not speak; call it by name with a list \
+                           of the items, or bring the other end up to date";
+            return fail(NotStarted::Unsupported { method: method.to_owned(), problem: problem.to_owned() });
+        }
+        let mut payload = Vec::new();
+        let (written, loans) =
+            carried::collect(|| panic::guard(|| request.write(choice, *handle, &binding.object, &mut payload)));
+        let written = written.unwrap_or_else(|report| Err(report.message));
+        if let Err(problem) = written {
+            return fail(NotStarted::NotSent { method: method.to_owned(), problem });
+        }
+        let to = Destination { handle: *handle, object: &binding.object, method, serializer };
+        let limit = connection.max_message();
+        let started = connection.start_with_items(&to, self.left_ms, cx.waker(), loans, |out, seq, streams| {
+            self.frame(serializer, Flags::ITEM_STREAM, seq, limit, out, |out| {
+                streams.encode(out);
+                out.extend_from_slice(&payload);
+                Ok(())
+            })
+        });
+        match started {
+            Ok((seq, uploads)) => {
+                self.link.sent(self.number);
+                self.uploads = Some(Box::new(uploads));
+                self.state = State::Waiting { binding, seq };
+                None
+            }
+            Err(StartError::Unwritable(problem)) => fail(NotStarted::NotSent { method: method.to_owned(), problem }),
+            Err(error) => self.again(&binding, refusal(&self.link, error)),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the parts of one frame")]
+    pub(super) fn write(
+        &self,
+        request: &R,
+        choice: Choice,
+        handle: u32,
+        object: &str,
+        flags: Flags,
+        seq: u16,
+        limit: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        let serializer = request.serializer(choice);
+        self.frame(serializer, flags, seq, limit, out, |out| request.write(choice, handle, object, out))
+    }
+
+    #[inline]
+    pub(super) fn frame(
+        &self,
+        serializer: SerializerId,
+        flags: Flags,
+        seq: u16,
+        limit: u32,
+        out: &mut Vec<u8>,
+        payload: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let mut frame = FrameWriter::begin(out, MessageType::Invoke, serializer, flags, seq, self.correlation);
+        let default = self.link.client.config().timeout_ms;
+        if self.left_ms != default {
+            frame.annotate(out, AnnotationId::DEADLINE, &self.left_ms.to_be_bytes());
+        }
+        if let Some(key) = self.retry.as_ref().and_then(|retry| retry.key()) {
+            frame.annotate(out, AnnotationId::ONCE, &key.encode());
+        }
+        if let Some(facts) = &self.facts {
+            facts.write(&mut frame, out);
+        }
+        match payload(out) {
+            Ok(()) => frame.finish(out, limit).map_err(|e| e.to_string()),
+            Err(problem) => {
+                frame.abandon(out);
+                Err(problem)
+            }
+        }
+    }
+
+    /// Sends the call without waiting for anything, now or as soon as the proxy is connected.
+    pub(crate) fn send_oneway(mut self) {
+        let binding = self.begin();
+        if self.facts.is_some() {
+            self.say(Facts::unchain);
+        }
+        if let Some(binding) = binding
+            && self.oneway(&binding).is_ok()
+        {
+            return;
+        }
+        let bind = self.bind();
+        runtime::spawn(async move {
+            let Bound { binding, turn, .. } = bind.await;
+            self.left_ms = self.left();
+            let sent = match binding {
+                Ok(binding) => self.oneway(&binding),
+                Err(why) => Err(why),
+            };
+            if let Err(why) = sent {
+                slog::warn!(self.link.client.config().log, "oneway lost"; "uri" => %self.link.uri, "why" => %why,
+                    "correlation" => %self.correlation);
+            }
+            drop(turn);
+        });
+    }
+
+    pub(super) fn oneway(&mut self, binding: &Arc<Binding>) -> Result<(), NotStarted> {
+        let Some(request) = self.request.as_ref() else { return Ok(()) };
+        let choice = request.choose(binding)?;
+        match &binding.route {
+            Route::Local(object) => {
+                self.link.sent(self.number);
+                let terms = self.terms();
+                if let Some(request) = self.request.take() {
+                    request.tell(choice, object, terms);
+                }
+                Ok(())
+            }
+            Route::Remote(connection, handle) => {
+                let limit = connection.max_message();
+                let sent = connection.send(*handle, |out, seq| {
+                    self.write(request, choice, *handle, &binding.object, Flags::ONEWAY, seq, limit, out)
+                });
+                match sent {
+                    Ok(()) => {
+                        self.link.sent(self.number);
+                        Ok(())
+                    }
+                    Err(StartError::Unwritable(_)) if carried::were_met() => {
+                        let problem = "a oneway carries no streams: nobody would say when its items are not wanted";
+                        let (method, problem) = (request.method().to_owned(), problem.to_owned());
+                        Err(NotStarted::Unsupported { method, problem })
+                    }
+                    Err(error) => {
+                        self.link.forget(binding);
+                        Err(refusal(&self.link, error))
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn refusal(link: &Link, error: StartError) -> NotStarted {
+    match error {
+        StartError::Closed { problem, .. } => NotStarted::Unreachable { uri: link.uri.to_string(), problem },
+        StartError::Draining { peer, .. } => NotStarted::Draining { what: peer },
+        StartError::Full { what } => NotStarted::Busy { what: what.to_owned(), retry_after_ms: 10 },
+        StartError::Unwritable(problem) => NotStarted::NotSent { method: String::new(), problem },
+    }
+}
