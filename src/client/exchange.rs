@@ -18,7 +18,6 @@ use crate::client::request::{Request, Terms};
 use crate::client::retry::Retry;
 use crate::codec::budget::Budget;
 use crate::object::facts::Facts;
-use crate::object::local::LocalObject;
 use crate::object::outcome::{NotStarted, Unknown};
 use crate::peer::handshake;
 use crate::peer::in_flight::Ending;
