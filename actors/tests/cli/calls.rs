@@ -38,7 +38,8 @@ fn a_call_that_fails_says_whether_it_ran() {
     for (args, ran, says) in [
         (&["error"][..], true, "EchoError: an error was asked for"),
         (&["panic"], true, "a panic was asked for"),
-        (&["slow", "30", "--timeout-ms", "50"], true, "within 50 ms"),
+        // Longer than the object takes to come back from the panic.
+        (&["slow", "30", "--timeout-ms", "1000"], true, "within 1000 ms"),
         (&["slow", "-1"], true, "cannot be waited for"),
         (&["ecko", "1"], false, "did you mean \"echo\"?"),
         (&["echo"], false, "missing its argument \"value\""),
