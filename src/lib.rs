@@ -78,6 +78,7 @@ pub mod __private;
 #[cfg(any(doc, doctest))]
 pub mod manual;
 
+pub use client::batch::{Batch, DynBatch};
 #[cfg(feature = "blocking")]
 #[doc(inline)]
 pub use client::blocking;

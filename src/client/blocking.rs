@@ -26,6 +26,7 @@
 //! Connections live on one thread in the background, which is started when it is first needed and shared by all.
 
 use crate::client::background::{Background, Gone, drives_tasks};
+use crate::client::batch::{BatchCall, CallList};
 use crate::client::call::Call;
 use crate::client::connect::{Connect, IntoProxy};
 use crate::client::dyn_proxy::DynCall;
@@ -71,6 +72,24 @@ impl Wait for DynCall {
     fn wait(self) -> Self::Output {
         let link = self.0.link.clone();
         run(self).unwrap_or_else(|gone| Err(gone.call(&link.uri)))
+    }
+}
+
+impl<C: CallList> Wait for BatchCall<C> {
+    fn wait(self) -> Self::Output {
+        // The calls go away with the thread that makes them, so what would be said of them is kept here.
+        let gone = |begun| {
+            let problem = "the thread that runs calls without async has ended".to_owned();
+            self.ended(|uri| Gone { begun, problem }.call(uri))
+        };
+        let (before, after) = (gone(false), gone(true));
+        match run(self) {
+            Ok(outcomes) => outcomes,
+            Err(gone) => match if gone.begun { after } else { before } {
+                Some(outcomes) => outcomes,
+                None => panic!("a batch that has begun elsewhere cannot be waited for here"),
+            },
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::client::binding::{Binding, Choice};
 use crate::client::error::CallError;
-use crate::client::exchange::{Exchange, Request, Terms};
+use crate::client::exchange::{Exchange, Queue, Request, Terms};
 use crate::client::link::Link;
 use crate::codec::args::Args;
 use crate::codec::budget::Budget;
@@ -21,11 +21,10 @@ use crate::object::invocation::Invocation;
 use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
 use crate::object::message::{RemoteError, RemoteMessage};
-use crate::object::outcome::{Failure, NotStarted};
-use crate::object::reply::LocalCaller;
+use crate::object::outcome::NotStarted;
+use crate::object::reply::{LocalCaller, LocalOutcome};
 use crate::peer::in_flight::Answer;
 use crate::wire::SerializerId;
-use crate::wire::varint::write_varint;
 
 /// A call that is made when it is awaited. Calls of one proxy and its clones start in the order in which they are first polled.
 ///
@@ -35,13 +34,19 @@ pub struct Call<M: RemoteMessage>(pub(crate) Exchange<Typed<M>>);
 
 impl<M: RemoteMessage> Call<M> {
     pub(crate) fn new(link: Arc<Link>, index: usize, message: M) -> Call<M> {
-        Call(Exchange::new(link, Typed { message, index }))
+        Call(Exchange::new(link, Typed::new(message, index)))
     }
 
     /// The time the call has, milliseconds; it travels with the call and limits the calls made on its behalf.
     pub fn timeout_ms(mut self, ms: u32) -> Call<M> {
         self.0.asked_ms = Some(ms);
         self
+    }
+
+    /// Takes it apart, if it has not begun.
+    pub(crate) fn into_parts(mut self) -> Option<(Arc<Link>, Typed<M>)> {
+        let request = self.0.unbegun()?;
+        Some((Arc::clone(&self.0.link), request))
     }
 
     pub(crate) fn send_oneway(self) {
@@ -60,10 +65,16 @@ impl<M: RemoteMessage> Future for Call<M> {
 // Nothing in it is pinned: its futures are boxed.
 impl<M: RemoteMessage> Unpin for Call<M> {}
 
-/// The message, and its method's place in the proxy's interface.
-pub(crate) struct Typed<M> {
+/// A message, and its method's place in the proxy's interface; what calls and batches are made of.
+pub struct Typed<M> {
     message: M,
     index: usize,
+}
+
+impl<M> Typed<M> {
+    pub(crate) fn new(message: M, index: usize) -> Typed<M> {
+        Typed { message, index }
+    }
 }
 
 impl<M> Unpin for Typed<M> {}
@@ -88,10 +99,9 @@ impl<M: RemoteMessage> Request for Typed<M> {
         if choice.same { SerializerId::POSTCARD } else { SerializerId::MESSAGE_PACK }
     }
 
-    fn write(&self, choice: Choice, handle: u32, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
+    #[inline]
+    fn write_message(&self, choice: Choice, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
         if choice.same {
-            write_varint(handle.into(), out);
-            write_varint(choice.index.into(), out);
             codec::encode(SerializerId::POSTCARD, &self.message, out).map_err(|e| e.to_string())
         } else {
             let args = Args::from_message(&self.message).map_err(|e| e.to_string())?;
@@ -105,7 +115,7 @@ impl<M: RemoteMessage> Request for Typed<M> {
         (!same).then(|| signature_of::<M>().to_string())
     }
 
-    fn read(answer: &Answer, budget: &Budget) -> Result<M::Reply, String> {
+    fn read(&self, answer: &Answer, _: &Binding, budget: &Budget) -> Result<M::Reply, String> {
         codec::decode(answer.serializer, &answer.payload, budget).map_err(|problem| match answer.serializer {
             SerializerId::POSTCARD => problem.to_string(),
             // What has names is read once more as a value, which tells the one that does not fit.
@@ -126,37 +136,44 @@ impl<M: RemoteMessage> Request for Typed<M> {
         fault.detail.decode(budget).ok()
     }
 
-    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> LocalCall<M> {
-        let (sender, receiver) = oneshot::channel();
-        self.enqueue(choice, object, call, Some(sender));
-        LocalCall(receiver)
-    }
-
-    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) {
-        self.enqueue(choice, object, call, None);
-    }
-}
-
-impl<M: RemoteMessage> Typed<M> {
-    fn enqueue(
+    fn submit(
         self,
         choice: Choice,
         object: &Arc<dyn LocalObject>,
         call: Terms,
-        sender: Option<oneshot::Sender<Result<M::Output, Failure>>>,
-    ) {
+        queue: &mut impl Queue,
+    ) -> LocalCall<M> {
+        let (sender, receiver) = oneshot::channel();
+        queue.put(self.invocation(choice, object, call, Some(sender)));
+        LocalCall(receiver)
+    }
+
+    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms, queue: &mut impl Queue) {
+        queue.put(self.invocation(choice, object, call, None));
+    }
+}
+
+impl<M: RemoteMessage> Typed<M> {
+    fn invocation(
+        self,
+        choice: Choice,
+        object: &Arc<dyn LocalObject>,
+        call: Terms,
+        sender: Option<oneshot::Sender<LocalOutcome<M>>>,
+    ) -> Invocation {
         let caller = LocalCaller {
             message: Some(self.message),
             sender,
             object: Arc::clone(object.label()),
             correlation: call.correlation,
+            place: call.place,
         };
-        object.submit(Invocation::local(choice.index, call.deadline, caller));
+        Invocation::local(choice.index, call.deadline, caller)
     }
 }
 
 /// The outcome of a call in this process.
-pub(crate) struct LocalCall<M: RemoteMessage>(oneshot::Receiver<Result<M::Output, Failure>>);
+pub(crate) struct LocalCall<M: RemoteMessage>(oneshot::Receiver<LocalOutcome<M>>);
 
 impl<M: RemoteMessage> Future for LocalCall<M> {
     type Output = Option<Result<M::Reply, CallError<M::Error>>>;
@@ -164,7 +181,7 @@ impl<M: RemoteMessage> Future for LocalCall<M> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let ended = std::task::ready!(Pin::new(&mut self.0).poll(cx));
         Poll::Ready(ended.ok().map(|outcome| match outcome {
-            Ok(output) => M::outcome(output).map_err(CallError::Raised),
+            Ok(outcome) => outcome.map_err(CallError::Raised),
             Err(failure) => Err(failure.into()),
         }))
     }

@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
+use crate::client::batch::DynBatch;
 use crate::client::binding::{Binding, Choice};
 use crate::client::client::Client;
 use crate::client::connect::{Connect, FromLink, IntoUri};
 use crate::client::error::CallError;
-use crate::client::exchange::{Exchange, Request, Terms};
+use crate::client::exchange::{Exchange, Queue, Request, Terms};
 use crate::client::link::Link;
 use crate::client::stream::{DynItems, NamedItems};
 use crate::codec::args::Args;
@@ -84,6 +85,11 @@ impl DynProxy {
         choice.is_some_and(|choice| choice.flags.contains(MethodFlags::STREAM))
     }
 
+    /// Calls that are made together, in one frame.
+    pub fn batch(&self) -> DynBatch {
+        DynBatch::new(Arc::clone(&self.0))
+    }
+
     /// Calls a method without waiting for anything: whether it arrives and how it ends, nobody says.
     ///
     /// # Panics
@@ -126,9 +132,9 @@ impl Future for DynCall {
 }
 
 /// A call by name.
-pub(crate) struct Named {
-    pub(super) method: String,
-    pub(super) args: Args,
+pub struct Named {
+    pub(crate) method: String,
+    pub(crate) args: Args,
 }
 
 impl Request for Named {
@@ -153,7 +159,7 @@ impl Request for Named {
         SerializerId::MESSAGE_PACK
     }
 
-    fn write(&self, _: Choice, _: u32, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
+    fn write_message(&self, _: Choice, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
         let call = NamedCall { object: object.to_owned(), method: self.method.clone(), args: self.args.clone() };
         call.encode(SerializerId::MESSAGE_PACK, out).map_err(|e| e.to_string())
     }
@@ -162,7 +168,7 @@ impl Request for Named {
         None
     }
 
-    fn read(answer: &Answer, budget: &Budget) -> Result<Value, String> {
+    fn read(&self, answer: &Answer, _: &Binding, budget: &Budget) -> Result<Value, String> {
         codec::decode(answer.serializer, &answer.payload, budget).map_err(|e| e.to_string())
     }
 
@@ -174,28 +180,35 @@ impl Request for Named {
         None
     }
 
-    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> LocalDynCall {
+    fn submit(
+        self,
+        choice: Choice,
+        object: &Arc<dyn LocalObject>,
+        call: Terms,
+        queue: &mut impl Queue,
+    ) -> LocalDynCall {
         let (sender, receiver) = oneshot::channel();
-        self.enqueue(choice, object, call, Some(sender));
+        queue.put(self.invocation(choice, object, call, Some(sender)));
         LocalDynCall(receiver)
     }
 
-    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) {
-        self.enqueue(choice, object, call, None);
+    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms, queue: &mut impl Queue) {
+        queue.put(self.invocation(choice, object, call, None));
     }
 }
 
 impl Named {
-    fn enqueue(
+    fn invocation(
         self,
         choice: Choice,
         object: &Arc<dyn LocalObject>,
         call: Terms,
         sender: Option<oneshot::Sender<Result<Value, Failure>>>,
-    ) {
+    ) -> Invocation {
         let label = Arc::clone(object.label());
-        let caller = DynCaller { sender, object: label, method: self.method, correlation: call.correlation };
-        object.submit(Invocation::local_dyn(choice.index, self.args, call.deadline, caller));
+        let (method, correlation, place) = (self.method, call.correlation, call.place);
+        let caller = DynCaller { sender, object: label, method, correlation, place };
+        Invocation::local_dyn(choice.index, self.args, call.deadline, caller)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One call from its caller's side: send, wait, and say truthfully how it ended.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,45 +15,88 @@ use crate::client::link::{Link, Turn};
 use crate::client::runtime;
 use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
+use crate::object::invocation::Invocation;
 use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
+use crate::object::reply::Place;
 use crate::peer::connection::StartError;
 use crate::peer::in_flight::{Answer, Ending};
 use crate::transport::network::BoxFuture;
+use crate::wire::varint::write_varint;
 use crate::wire::{AnnotationId, CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
 
 /// What differs between calls with a typed message and calls by name.
 pub(crate) trait Request: Send + Unpin + 'static {
-    type Value;
-    type Raised;
+    type Value: Send + 'static;
+    type Raised: Send + 'static;
     /// The outcome of a call in this process.
     type Local: Future<Output = Option<Result<Self::Value, CallError<Self::Raised>>>> + Send + Unpin;
 
+    /// What its frame is.
+    const KIND: MessageType = MessageType::Invoke;
+
+    /// Looks at the binding it is to be sent by, before it is asked anything else about it.
+    fn prepare(&mut self, _: &Binding) {}
     fn method(&self) -> &str;
     fn choose(&self, binding: &Binding) -> Result<Choice, NotStarted>;
     /// The serializer that `write` will use.
     fn serializer(&self, choice: Choice) -> SerializerId;
+    /// Appends the message: in postcard itself, otherwise as a call by name.
+    fn write_message(&self, choice: Choice, object: &str, out: &mut Vec<u8>) -> Result<(), String>;
     /// Appends the payload of the request.
-    fn write(&self, choice: Choice, handle: u32, object: &str, out: &mut Vec<u8>) -> Result<(), String>;
+    #[inline]
+    fn write(&self, choice: Choice, handle: u32, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
+        if self.serializer(choice) == SerializerId::POSTCARD {
+            write_varint(handle.into(), out);
+            write_varint(choice.index.into(), out);
+        }
+        self.write_message(choice, object, out)
+    }
     /// The method's signature as the caller has it, if the object has another one; asked only when something does not fit.
     fn other_signature(&self, binding: &Binding) -> Option<String>;
-    fn read(answer: &Answer, budget: &Budget) -> Result<Self::Value, String>;
+    fn read(&self, answer: &Answer, binding: &Binding, budget: &Budget) -> Result<Self::Value, String>;
     /// The value whose items come over the connection; `None` if the call does not end with any.
     fn open(items: Box<dyn Incoming>) -> Option<Self::Value>;
     /// The error that the object raised, if this client knows its type.
     fn raised(fault: &Fault, budget: &Budget) -> Option<Self::Raised>;
     /// Puts the call into the queue of an object of this process.
-    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> Self::Local;
+    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms, queue: &mut impl Queue) -> Self::Local;
     /// The same, when nobody waits for the outcome.
-    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms);
+    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms, queue: &mut impl Queue);
+    /// The peer does not speak what the request needs: sends it in another way, if there is one, when nobody waits for the outcome.
+    fn tell_otherwise(&mut self, _: &Arc<Link>, _: u32) -> bool {
+        false
+    }
+}
+
+/// Where calls to an object of this process go.
+pub(crate) trait Queue {
+    fn put(&mut self, invocation: Invocation);
+}
+
+/// Each goes into the object's own queue at once.
+impl Queue for &Arc<dyn LocalObject> {
+    fn put(&mut self, invocation: Invocation) {
+        self.submit(invocation);
+    }
+}
+
+/// They go together afterwards.
+impl Queue for VecDeque<Invocation> {
+    fn put(&mut self, invocation: Invocation) {
+        self.push_back(invocation);
+    }
 }
 
 /// What goes with a call to an object of this process.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Terms {
     pub(crate) deadline: Instant,
+    pub(crate) time_ms: u32,
     pub(crate) correlation: CorrelationId,
+    /// Its place in a batch that stops at the first fault.
+    pub(crate) place: Option<Place>,
 }
 
 /// Attempts that one call may make: what surely did not run is tried again where that can help.
@@ -86,7 +130,7 @@ enum State<R: Request> {
 
 /// A binding, and the turn in which the call is to be sent.
 type Bound = (Result<Arc<Binding>, NotStarted>, Option<Turn>);
-type Ended<R> = Result<<R as Request>::Value, CallError<<R as Request>::Raised>>;
+pub(crate) type Ended<R> = Result<<R as Request>::Value, CallError<<R as Request>::Raised>>;
 
 impl<R: Request> Exchange<R> {
     pub(crate) fn new(link: Arc<Link>, request: R) -> Exchange<R> {
@@ -173,11 +217,25 @@ impl<R: Request> Exchange<R> {
     }
 
     fn terms(&mut self) -> Terms {
-        Terms { deadline: self.deadline(), correlation: self.correlation }
+        Terms { deadline: self.deadline(), time_ms: self.time_ms, correlation: self.correlation, place: None }
+    }
+
+    /// The request, as long as it has not been handed over.
+    pub(crate) fn request(&self) -> Option<&R> {
+        self.request.as_ref()
+    }
+
+    /// The request of a call that has not begun, which now never will.
+    pub(crate) fn unbegun(&mut self) -> Option<R> {
+        if matches!(self.state, State::New) { self.request.take() } else { None }
+    }
+
+    pub(crate) fn request_mut(&mut self) -> Option<&mut R> {
+        self.request.as_mut()
     }
 
     /// When its time ends, which begins now if it has not yet.
-    fn deadline(&mut self) -> Instant {
+    pub(crate) fn deadline(&mut self) -> Instant {
         let ms = self.time_ms;
         *self.deadline.get_or_insert_with(|| Instant::now() + Duration::from_millis(ms.into()))
     }
@@ -214,6 +272,7 @@ impl<R: Request> Exchange<R> {
                 problem,
             })));
         }
+        self.request.as_mut()?.prepare(&binding);
         let request = self.request.as_ref()?;
         let choice = match request.choose(&binding) {
             Ok(choice) => choice,
@@ -223,7 +282,7 @@ impl<R: Request> Exchange<R> {
             Route::Local(object) => {
                 self.link.sent(self.number);
                 let terms = self.terms();
-                let outcome = self.request.take()?.submit(choice, object, terms);
+                let outcome = self.request.take()?.submit(choice, object, terms, &mut { object });
                 self.state = State::Local { outcome, timer: None };
                 None
             }
@@ -282,7 +341,7 @@ impl<R: Request> Exchange<R> {
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         let serializer = request.serializer(choice);
-        let mut frame = FrameWriter::begin(out, MessageType::Invoke, serializer, flags, seq, self.correlation);
+        let mut frame = FrameWriter::begin(out, R::KIND, serializer, flags, seq, self.correlation);
         let default = self.link.client.config().timeout_ms;
         if self.left_ms != default {
             frame.annotate(out, AnnotationId::DEADLINE, &self.left_ms.to_be_bytes());
@@ -299,38 +358,22 @@ impl<R: Request> Exchange<R> {
     fn end(&mut self, ending: Ending) -> Option<Ended<R>> {
         let State::Waiting { binding, .. } = std::mem::replace(&mut self.state, State::Done) else { return None };
         let Route::Remote(connection, _) = &binding.route else { return None };
-        let budget = Budget::default();
         match ending {
             Ending::Reply(answer) if answer.flags.contains(Flags::EXCEPTION) => {
-                let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {
-                    Ok(fault) => fault,
-                    Err(problem) => {
-                        return Some(Err(CallError::Failed(Box::new(self.unreadable(&problem.to_string())))));
-                    }
-                };
-                match Failure::from_fault(fault, &budget) {
-                    Ok(Failure::NotStarted(why)) => {
-                        let why = why.told_to(|| self.other_signature(&binding));
-                        self.again(&binding, why)
-                    }
-                    Ok(failure) => Some(Err(failure.into())),
-                    Err(fault) => Some(Err(match R::raised(&fault, &budget) {
-                        Some(error) => CallError::Raised(error),
-                        None => CallError::Failed(Box::new(fault)),
-                    })),
+                match fault_of(self.request.as_ref()?, &answer, &binding, &self.link) {
+                    CallError::NotStarted(why) => self.again(&binding, why),
+                    error => Some(Err(error)),
                 }
             }
             Ending::Reply(answer) if answer.flags.contains(Flags::ITEM_STREAM) => {
                 let items = connection.items(&answer).and_then(|items| R::open(Box::new(items)));
                 let problem = "it is a stream of items, which was not asked for";
-                Some(items.ok_or_else(|| CallError::Failed(Box::new(self.unreadable(problem)))))
+                Some(items.ok_or_else(|| {
+                    let method = self.request.as_ref().map_or("", R::method);
+                    CallError::Failed(Box::new(unreadable(method, &self.link, problem)))
+                }))
             }
-            Ending::Reply(answer) => Some(R::read(&answer, &budget).map_err(|mut problem| {
-                if let Some(signature) = self.other_signature(&binding) {
-                    problem.push_str(&format!("; the object has another signature, the caller has {signature}"));
-                }
-                CallError::Failed(Box::new(self.unreadable(&problem)))
-            })),
+            Ending::Reply(answer) => Some(value_of(self.request.as_ref()?, &answer, &binding, &self.link)),
             Ending::OutOfTime => Some(Err(CallError::Unknown(self.out_of_time()))),
             Ending::Lost { written: true } => {
                 self.link.forget(&binding);
@@ -348,25 +391,9 @@ impl<R: Request> Exchange<R> {
         }
     }
 
-    fn other_signature(&self, binding: &Binding) -> Option<String> {
-        self.request.as_ref()?.other_signature(binding)
-    }
-
     fn out_of_time(&self) -> Unknown {
         let method = self.request.as_ref().map_or("the call", R::method).to_owned();
         Unknown::OutOfTime { method, timeout_ms: self.time_ms }
-    }
-
-    fn unreadable(&self, problem: &str) -> Fault {
-        let method = self.request.as_ref().map_or("", R::method).to_owned();
-        Fault {
-            class: "Pyroxene.UnreadableReply".to_owned(),
-            message: format!("{method} ran, but its reply cannot be read here: {problem}"),
-            detail: crate::codec::fault::Detail::None,
-            traceback: Vec::new(),
-            object: self.link.uri.to_string(),
-            method,
-        }
     }
 
     fn log(&self, ended: &Ended<R>) {
@@ -403,6 +430,11 @@ impl<R: Request> Exchange<R> {
     }
 
     fn oneway(&mut self, binding: &Arc<Binding>) -> Result<(), NotStarted> {
+        let Some(request) = self.request.as_mut() else { return Ok(()) };
+        request.prepare(binding);
+        if request.tell_otherwise(&self.link, self.time_ms) {
+            return Ok(());
+        }
         let Some(request) = self.request.as_ref() else { return Ok(()) };
         let choice = request.choose(binding)?;
         match &binding.route {
@@ -410,7 +442,7 @@ impl<R: Request> Exchange<R> {
                 self.link.sent(self.number);
                 let terms = self.terms();
                 if let Some(request) = self.request.take() {
-                    request.tell(choice, object, terms);
+                    request.tell(choice, object, terms, &mut { object });
                 }
                 Ok(())
             }
@@ -453,6 +485,53 @@ impl<R: Request> Drop for Exchange<R> {
             }
             State::New | State::Binding(_) | State::Done => {}
         }
+    }
+}
+
+/// The value that a reply carries.
+#[inline]
+pub(crate) fn value_of<R: Request>(request: &R, answer: &Answer, binding: &Binding, link: &Link) -> Ended<R> {
+    request.read(answer, binding, &Budget::default()).map_err(|mut problem| {
+        if let Some(signature) = request.other_signature(binding) {
+            problem.push_str(&format!("; the object has another signature, the caller has {signature}"));
+        }
+        CallError::Failed(Box::new(unreadable(request.method(), link, &problem)))
+    })
+}
+
+/// The fault that a reply carries.
+#[cold]
+pub(crate) fn fault_of<R: Request>(
+    request: &R,
+    answer: &Answer,
+    binding: &Binding,
+    link: &Link,
+) -> CallError<R::Raised> {
+    let budget = Budget::default();
+    let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {
+        Ok(fault) => fault,
+        Err(problem) => {
+            return CallError::Failed(Box::new(unreadable(request.method(), link, &problem.to_string())));
+        }
+    };
+    match Failure::from_fault(fault, &budget) {
+        Ok(Failure::NotStarted(why)) => CallError::NotStarted(why.told_to(|| request.other_signature(binding))),
+        Ok(failure) => failure.into(),
+        Err(fault) => match R::raised(&fault, &budget) {
+            Some(error) => CallError::Raised(error),
+            None => CallError::Failed(Box::new(fault)),
+        },
+    }
+}
+
+pub(crate) fn unreadable(method: &str, link: &Link, problem: &str) -> Fault {
+    Fault {
+        class: "Pyroxene.UnreadableReply".to_owned(),
+        message: format!("{method} ran, but its reply cannot be read here: {problem}"),
+        detail: crate::codec::fault::Detail::None,
+        traceback: Vec::new(),
+        object: link.uri.to_string(),
+        method: method.to_owned(),
     }
 }
 

@@ -6,6 +6,7 @@
 
 #[cfg(feature = "blocking")]
 mod background;
+pub mod batch;
 pub mod binding;
 #[cfg(feature = "blocking")]
 pub mod blocking;

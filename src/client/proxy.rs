@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::client::batch::Batch;
 use crate::client::call::Call;
 use crate::client::client::Client;
 use crate::client::connect::{Connect, FromLink, IntoUri};
@@ -71,6 +72,11 @@ impl<A: Interface + ?Sized> Proxy<A> {
         A: Accepts<M>,
     {
         self.send(message).send_oneway();
+    }
+
+    /// Calls that are made together, in one frame.
+    pub fn batch(&self) -> Batch<A> {
+        Batch::new(Arc::clone(&self.link))
     }
 
     /// The same object as seen through another interface, such as a shared trait. Which of its methods the object has, shows when they are

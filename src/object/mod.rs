@@ -4,6 +4,7 @@
 //! - Must never know: who runs an object, sockets, actix.
 
 pub mod context;
+pub(crate) mod first_fault;
 pub mod interface;
 pub mod invocation;
 pub mod items;

@@ -130,6 +130,9 @@ pub enum NotStarted {
         /// What is missing, and what to do.
         problem: String,
     },
+    /// A call before it in the same batch failed, which was to stop at the first fault.
+    #[error("a call before it in the batch failed, and the batch stops at the first fault")]
+    Skipped,
 }
 
 fn offer(nearest: Option<&str>) -> String {
@@ -175,6 +178,7 @@ impl NotStarted {
             NotStarted::Unresolved { .. } => "Pyroxene.Unresolved",
             NotStarted::NotSent { .. } => "Pyroxene.NotSent",
             NotStarted::Unsupported { .. } => "Pyroxene.Unsupported",
+            NotStarted::Skipped => "Pyroxene.Skipped",
         }
     }
 }
@@ -205,6 +209,12 @@ pub enum Unknown {
         /// The object.
         object: String,
     },
+    /// It ended in a fault for which the reply to its batch had no room.
+    #[error("{method} ended in a fault for which the reply to its batch had no room")]
+    Untold {
+        /// The method.
+        method: String,
+    },
 }
 
 impl Unknown {
@@ -213,6 +223,7 @@ impl Unknown {
             Unknown::Disconnected { .. } => "Pyroxene.Disconnected",
             Unknown::OutOfTime { .. } => "Pyroxene.TimedOut",
             Unknown::Aborted { .. } => "Pyroxene.Aborted",
+            Unknown::Untold { .. } => "Pyroxene.Untold",
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::codec::budget::Budget;
 use crate::codec::fault::{Detail, Fault};
 use crate::codec::{self, Value};
 use crate::object::context::Caller;
+use crate::object::first_fault::FirstFault;
 use crate::object::interface::{MethodFlags, signature_of};
 use crate::object::items::producer::{ItemSink, Producer};
 use crate::object::items::{ItemSource, Items};
@@ -19,9 +20,9 @@ use crate::wire::{CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
 
 /// The outgoing side of a connection, as a reply sees it: one lane for each object that the peer calls.
 pub trait ReplySink: Send + Sync {
-    /// Hands the connection's outgoing buffer to `write`, and releases what the call held: its place among the calls in flight and
+    /// Hands the connection's outgoing buffer to `write`, and releases what the call `seq` held: its place among the calls in flight and
     /// `size` bytes. `write` may be called at most once; not at all when the connection is gone.
-    fn answer(&self, size: u32, write: &mut dyn FnMut(&mut Vec<u8>));
+    fn answer(&self, seq: u16, size: u32, write: &mut dyn FnMut(&mut Vec<u8>));
     /// The call has left the object's queue, on the object's thread.
     fn started(&self);
     /// The call was taken out of the object's queue, on whatever thread.
@@ -106,15 +107,58 @@ pub(crate) struct LocalCaller<M: RemoteMessage> {
     /// The message, until the object opens it.
     pub(crate) message: Option<M>,
     /// Where the handler's outcome goes; `None` for a oneway.
-    pub(crate) sender: Option<oneshot::Sender<Result<M::Output, Failure>>>,
+    pub(crate) sender: Option<oneshot::Sender<LocalOutcome<M>>>,
     /// The object called.
     pub(crate) object: Arc<str>,
     /// The correlation id of the call.
     pub(crate) correlation: CorrelationId,
+    /// Its place in a batch that stops at the first fault.
+    pub(crate) place: Option<Place>,
+}
+
+/// How a call in this process ended: with what the handler returned, or otherwise.
+pub(crate) type LocalOutcome<M> = Result<Result<<M as RemoteMessage>::Reply, <M as RemoteMessage>::Error>, Failure>;
+
+/// The place of a call in a batch that stops at the first fault.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) first_fault: Arc<FirstFault>,
+    pub(crate) at: u32,
+}
+
+impl Place {
+    /// Whether a call before this one failed.
+    fn is_skipped(place: Option<&Place>) -> bool {
+        place.is_some_and(|place| place.first_fault.is_before(place.at))
+    }
+
+    /// The call at this place has failed; the failure that its caller is told.
+    fn failed(place: Option<&Place>, failure: Failure) -> Failure {
+        let Some(place) = place else { return failure };
+        if failure == Failure::NotStarted(NotStarted::Cancelled) && Place::is_skipped(Some(place)) {
+            return Failure::NotStarted(NotStarted::Skipped);
+        }
+        place.first_fault.note(place.at);
+        failure
+    }
+}
+
+impl<M: RemoteMessage> LocalCaller<M> {
+    /// The call ends with what the handler returned.
+    fn end(self, output: M::Output) {
+        let outcome = M::outcome(output);
+        if let (Err(_), Some(place)) = (&outcome, &self.place) {
+            place.first_fault.note(place.at);
+        }
+        if let Some(sender) = self.sender {
+            let _ = sender.send(Ok(outcome));
+        }
+    }
 }
 
 impl<M: RemoteMessage> LocalReply for LocalCaller<M> {
     fn fail(self: Box<Self>, failure: Failure) {
+        let failure = Place::failed(self.place.as_ref(), failure);
         if let Some(sender) = self.sender {
             let failure = match failure {
                 // In one process it is another message altogether that does not fit.
@@ -132,7 +176,7 @@ impl<M: RemoteMessage> LocalReply for LocalCaller<M> {
     }
 
     fn is_abandoned(&self) -> bool {
-        self.sender.as_ref().is_some_and(oneshot::Sender::is_closed)
+        self.sender.as_ref().is_some_and(oneshot::Sender::is_closed) || Place::is_skipped(self.place.as_ref())
     }
 
     fn poll_abandoned(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -158,23 +202,29 @@ pub(crate) struct DynCaller {
     pub(crate) method: String,
     /// The correlation id of the call.
     pub(crate) correlation: CorrelationId,
+    /// Its place in a batch that stops at the first fault.
+    pub(crate) place: Option<Place>,
 }
 
 impl LocalReply for DynCaller {
     fn fail(self: Box<Self>, failure: Failure) {
+        let failure = Place::failed(self.place.as_ref(), failure);
         if let Some(sender) = self.sender {
             let _ = sender.send(Err(failure));
         }
     }
 
     fn value(self: Box<Self>, outcome: Result<Value, Fault>) {
+        if let (Err(_), Some(place)) = (&outcome, &self.place) {
+            place.first_fault.note(place.at);
+        }
         if let Some(sender) = self.sender {
             let _ = sender.send(outcome.map_err(|fault| Failure::Failed(Box::new(fault))));
         }
     }
 
     fn is_abandoned(&self) -> bool {
-        self.sender.as_ref().is_some_and(oneshot::Sender::is_closed)
+        self.sender.as_ref().is_some_and(oneshot::Sender::is_closed) || Place::is_skipped(self.place.as_ref())
     }
 
     fn poll_abandoned(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -315,10 +365,8 @@ impl Reply {
             }
             Some(To::Local(local)) if (local.as_ref() as &dyn std::any::Any).is::<LocalCaller<M>>() => {
                 let any: Box<dyn std::any::Any> = local;
-                if let Ok(caller) = any.downcast::<LocalCaller<M>>()
-                    && let Some(sender) = caller.sender
-                {
-                    let _ = sender.send(Ok(output));
+                if let Ok(caller) = any.downcast::<LocalCaller<M>>() {
+                    caller.end(output);
                 }
             }
             Some(To::Local(local)) => {
@@ -436,7 +484,7 @@ impl WireReply {
 
     fn send<R: serde::Serialize, E: RemoteError>(self, outcome: Result<R, E>) {
         if self.oneway {
-            self.sink.answer(self.size, &mut |_| {});
+            self.sink.answer(self.seq, self.size, &mut |_| {});
             return;
         }
         match outcome {
@@ -456,7 +504,7 @@ impl WireReply {
     fn open<M: RemoteMessage>(self, output: M::Output) {
         let source = match M::outcome(output).map(M::into_items) {
             Ok(Ok(source)) if !self.oneway => source,
-            Ok(Ok(_)) => return self.sink.answer(self.size, &mut |_| {}),
+            Ok(Ok(_)) => return self.sink.answer(self.seq, self.size, &mut |_| {}),
             Ok(Err(value)) => return self.send::<_, M::Error>(Ok(value)),
             Err(error) => return self.send::<M::Reply, _>(Err(error)),
         };
@@ -479,7 +527,7 @@ impl WireReply {
 
     fn fail(self, failure: &Failure) {
         if self.oneway {
-            self.sink.answer(self.size, &mut |_| {});
+            self.sink.answer(self.seq, self.size, &mut |_| {});
             return;
         }
         let fault = failure.to_fault(self.serializer, self.sink.object(), self.method());
@@ -494,7 +542,7 @@ impl WireReply {
 
     /// Writes a reply; what cannot be written, or panics when it is asked to write itself, becomes a fault that says so, which always can.
     fn write(self, mut frame: impl FnMut(&WireReply, &mut Vec<u8>) -> Result<(), String>) {
-        self.sink.answer(self.size, &mut |out| {
+        self.sink.answer(self.seq, self.size, &mut |out| {
             let start = out.len();
             let fault = match panic::guard(|| frame(&self, out)) {
                 Ok(Ok(())) => return,

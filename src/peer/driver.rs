@@ -3,6 +3,7 @@
 //! One write per wake-up carries every frame that waits, one read brings as many as the socket has; then the objects and callers those
 //! are for get their turn before the next write. That is what makes many small calls cheap.
 
+mod batches;
 mod calls;
 mod frames;
 

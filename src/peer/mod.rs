@@ -4,6 +4,7 @@
 //! - May use: `transport`, `object`, `codec`, `wire`, `uri`.
 //! - Must never know: who stands above it, actix.
 
+mod batch;
 pub mod connection;
 mod credit;
 pub mod driver;

@@ -24,9 +24,13 @@ impl Features {
     /// ITEM and CREDIT.
     pub const STREAMS: Features = Features(8);
 
+    /// BATCH.
+    pub const BATCHES: Features = Features(32);
+
     /// What this version speaks.
-    pub const OURS: Features =
-        Features(Features::BIND.0 | Features::GO_AWAY.0 | Features::CANCEL.0 | Features::STREAMS.0);
+    pub const OURS: Features = Features(
+        Features::BIND.0 | Features::GO_AWAY.0 | Features::CANCEL.0 | Features::STREAMS.0 | Features::BATCHES.0,
+    );
 
     /// Whether all of `other` is spoken.
     pub const fn contains(self, other: Features) -> bool {

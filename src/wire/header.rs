@@ -71,6 +71,8 @@ pub enum MessageType {
     Credit = 20,
     /// Finish what is in flight, send nothing new.
     GoAway = 21,
+    /// Many calls of one object.
+    Batch = 28,
 }
 
 impl TryFrom<u8> for MessageType {
@@ -90,6 +92,7 @@ impl TryFrom<u8> for MessageType {
             19 => MessageType::Item,
             20 => MessageType::Credit,
             21 => MessageType::GoAway,
+            28 => MessageType::Batch,
             found => return Err(FrameError::UnknownType { found }),
         })
     }

@@ -6,6 +6,7 @@
 #![doc = include_str!("README.md")]
 
 pub mod annotation;
+pub mod batch;
 pub mod discovery;
 pub mod error;
 pub mod frame;
@@ -16,6 +17,7 @@ pub mod stream;
 pub(crate) mod varint;
 
 pub use annotation::{AnnotationId, Annotations};
+pub use batch::{BatchHead, BatchedCall, BatchedResult};
 pub use error::{FrameError, PayloadError};
 pub use frame::{Frame, FrameWriter};
 pub use handshake::{Bind, BindingTable, BoundMethod, Features, GoAway, Hello, PeerLimits, Target, Welcome};

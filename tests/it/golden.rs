@@ -12,10 +12,12 @@ use pyroxene::codec::budget::Budget;
 use pyroxene::codec::call::{NamedCall, NamedConnect};
 use pyroxene::codec::fault::{Detail, Fault};
 use pyroxene::object::outcome::{Failure, NotStarted};
+use pyroxene::wire::batch::SizedParts;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::{
-    AnnotationId, Bind, BindingTable, BoundMethod, CorrelationId, Credit, Features, Flags, Frame, FrameWriter, GoAway,
-    Hello, ItemBatch, MessageType, PeerLimits, SerializerId, Target, Welcome,
+    AnnotationId, BatchHead, BatchedCall, BatchedResult, Bind, BindingTable, BoundMethod, CorrelationId, Credit,
+    Features, Flags, Frame, FrameWriter, GoAway, Hello, ItemBatch, MessageType, PeerLimits, SerializerId, Target,
+    Welcome,
 };
 use serde::Serialize;
 
@@ -235,6 +237,40 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             let credit = |credit: Credit| plain(MessageType::Credit, 0, &with(&|out| credit.encode(out)));
             [credit(Credit { stream: 1, bytes: 131_072, items: 512 }), credit(Credit::give_up(1))].concat()
         }),
+        ("batch", "BATCH: method 1 with Withdraw { amount: 300 }, and a call by name; it stops at the first fault", {
+            let payload = with(&|out| {
+                let mut parts = SizedParts::default();
+                BatchHead { handle: 0, stop_at_fault: true }.encode(out);
+                for (method, bytes) in [(Some(1), &invoke[2..]), (None, &in_msgpack)] {
+                    BatchedCall::begin(method, out);
+                    let put = |out: &mut Vec<u8>| -> Result<(), ()> {
+                        out.extend_from_slice(bytes);
+                        Ok(())
+                    };
+                    parts.push(out, put).unwrap();
+                }
+            });
+            plain(MessageType::Batch, 7, &payload)
+        }),
+        (
+            "result_batch",
+            "RESULT: of a batch: 70, an error that the object raised, and the three outcomes without bytes",
+            {
+                let payload = with(&|out| {
+                    let fault = with(&|out| raised.encode(SerializerId::POSTCARD, out).unwrap());
+                    for outcome in [
+                        BatchedResult::Value(&postcard(&70_u64)),
+                        BatchedResult::Fault(&fault),
+                        BatchedResult::Skipped,
+                        BatchedResult::ValueTooLarge,
+                        BatchedResult::FaultTooLarge,
+                    ] {
+                        outcome.encode(out);
+                    }
+                });
+                frame(MessageType::Result, SerializerId::POSTCARD, Flags::BATCH, 7, CorrelationId::NONE, &payload)
+            },
+        ),
         ("ping", "PING, and what answers it", {
             [plain(MessageType::Ping, 2, b"ping"), plain(MessageType::Ping, 2, b"pong")].concat()
         }),

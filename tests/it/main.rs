@@ -7,6 +7,7 @@
 mod support;
 
 mod announce;
+mod batches;
 mod blocking;
 mod calls;
 mod cancel;

@@ -61,7 +61,7 @@ impl Driver {
         {
             return refuse(reply(&export.lane, method), why);
         }
-        if let Err(why) = export.admit() {
+        if let Err(why) = export.admit(1) {
             return refuse(reply(&export.lane, method), why);
         }
         let left = annotations.deadline_ms().map_or(self.default_deadline, |ms| Duration::from_millis(ms.into()));
@@ -116,14 +116,14 @@ impl Driver {
     }
 
     /// Why no call is taken any more.
-    fn refuse_new(&self) -> NotStarted {
+    pub(super) fn refuse_new(&self) -> NotStarted {
         // Counted before it is answered, or an earlier call that still runs could be taken for the one that was.
         self.shared.lock().admitted = self.admitted;
         NotStarted::Draining { what: "the daemon".to_owned() }
     }
 
     /// Why no further call of the peer can be taken now.
-    fn over_limit(&self) -> Option<NotStarted> {
+    pub(super) fn over_limit(&self) -> Option<NotStarted> {
         let limits = &self.shared.limits;
         // Looked up only when the answer might be yes: answers are counted under the lock.
         if self.admitted <= u64::from(limits.in_flight) && self.admitted_bytes <= u64::from(limits.in_flight_bytes) {
