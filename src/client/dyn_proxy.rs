@@ -85,6 +85,11 @@ impl DynProxy {
         choice.is_some_and(|choice| choice.flags.contains(MethodFlags::STREAM))
     }
 
+    /// The same object by way of a proxy whose calls each wait for the end of the one before, as [`Proxy::strict`](crate::Proxy::strict).
+    pub fn strict(&self) -> DynProxy {
+        DynProxy(self.0.strict())
+    }
+
     /// Calls that are made together, in one frame.
     pub fn batch(&self) -> DynBatch {
         DynBatch::new(Arc::clone(&self.0))

@@ -117,6 +117,8 @@ pub(crate) struct Exchange<R: Request> {
     /// Its place among the calls of the proxy.
     number: u64,
     attempts: u32,
+    /// Kept until its end by a call of a strict proxy.
+    turn: Option<Turn>,
     state: State<R>,
 }
 
@@ -144,6 +146,7 @@ impl<R: Request> Exchange<R> {
             left_ms: 0,
             number: 0,
             attempts: 0,
+            turn: None,
             state: State::New,
         }
     }
@@ -166,8 +169,11 @@ impl<R: Request> Exchange<R> {
                     }
                 }
                 State::Binding(bind) => {
-                    let (bound, turn) = std::task::ready!(bind.as_mut().poll(cx));
+                    let (bound, mut turn) = std::task::ready!(bind.as_mut().poll(cx));
                     self.left_ms = self.left();
+                    if self.link.is_strict() {
+                        self.turn = turn.take();
+                    }
                     let ended = match bound {
                         Ok(binding) => self.start(binding, cx),
                         Err(why) => Some(Err(CallError::NotStarted(why))),
@@ -203,6 +209,7 @@ impl<R: Request> Exchange<R> {
                     *timeout_ms = self.time_ms;
                 }
                 self.state = State::Done;
+                self.turn = None;
                 self.log(&ended);
                 return Poll::Ready(ended);
             }
@@ -248,15 +255,22 @@ impl<R: Request> Exchange<R> {
 
     /// Stands in the queue from now on, and then looks for a binding; for no longer than the call has time.
     fn bind(&mut self) -> BoxFuture<'static, Bound> {
-        let (link, queued, deadline) = (Arc::clone(&self.link), self.link.queue(), self.deadline());
+        let (link, deadline, mut turn) = (Arc::clone(&self.link), self.deadline(), self.turn.take());
+        let queued = if turn.is_none() { Some(self.link.queue()) } else { None };
+        let method = self.request.as_ref().map_or("", R::method).to_owned();
         Box::pin(async move {
-            let mut turn = None;
             let bind = async {
-                turn = Some(queued.await);
+                if let Some(queued) = queued {
+                    turn = Some(queued.await);
+                }
                 link.bind().await
             };
             let bound = tokio::time::timeout_at(deadline, bind).await;
-            (bound.unwrap_or_else(|_| Err(late(&link))), turn)
+            let bound = bound.unwrap_or_else(|_| {
+                // Whoever has had no turn was waiting for the calls before, and not for a connection.
+                Err(if link.is_strict() && turn.is_none() { NotStarted::OutOfTime { method } } else { late(&link) })
+            });
+            (bound, turn)
         })
     }
 

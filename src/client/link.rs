@@ -20,9 +20,12 @@ pub(crate) struct Link {
     pub(crate) client: Client,
     pub(crate) uri: Uri,
     interface: &'static [Method],
+    /// Each call keeps its turn until it has ended.
+    strict: bool,
     binding: Mutex<Option<Arc<Binding>>>,
     /// Whoever needs a new binding stands in this queue; it is first come, first served.
     queue: Arc<tokio::sync::Mutex<()>>,
+    /// How many stand in it; one more where every call has to.
     queued: AtomicUsize,
     /// The correlation id of a call is its number beyond this.
     correlations: u128,
@@ -33,15 +36,31 @@ pub(crate) struct Link {
 
 impl Link {
     pub(crate) fn new(client: Client, uri: Uri, interface: &'static [Method]) -> Arc<Link> {
+        Link::make(client, uri, interface, None, false)
+    }
+
+    /// The same way to the same object, for calls of which each waits for the end of the one before.
+    pub(crate) fn strict(&self) -> Arc<Link> {
+        Link::make(self.client.clone(), self.uri.clone(), self.interface, self.last(), true)
+    }
+
+    fn make(
+        client: Client,
+        uri: Uri,
+        interface: &'static [Method],
+        binding: Option<Arc<Binding>>,
+        strict: bool,
+    ) -> Arc<Link> {
         let correlations = client.correlations();
         Arc::new(Link {
             client,
+            strict,
             correlations,
             uri,
             interface,
-            binding: Mutex::default(),
+            binding: Mutex::new(binding),
             queue: Arc::default(),
-            queued: AtomicUsize::new(0),
+            queued: AtomicUsize::new(strict.into()),
             made: AtomicU64::new(0),
             sent: AtomicU64::new(0),
         })
@@ -54,9 +73,8 @@ impl Link {
         interface: &'static [Method],
         object: Arc<dyn LocalObject>,
     ) -> Arc<Link> {
-        let link = Link::new(client, uri, interface);
-        link.set(Some(Arc::new(Binding::local(object, interface))));
-        link
+        let binding = Arc::new(Binding::local(object, interface));
+        Link::make(client, uri, interface, Some(binding), false)
     }
 
     /// The binding, if calls can start on it now and nobody who came earlier still waits for one.
@@ -158,6 +176,11 @@ impl Link {
             Uri::Location(uri) => uri.name.to_string(),
             Uri::Object(_) | Uri::Meta(_) => self.uri.to_string(),
         }
+    }
+
+    /// Whether each call waits for the end of the one before.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.strict
     }
 
     /// Whether asking anew can find the object elsewhere.

@@ -74,6 +74,29 @@ impl<A: Interface + ?Sized> Proxy<A> {
         self.send(message).send_oneway();
     }
 
+    /// The same object by way of a proxy whose calls, and those of its clones, each wait for the end of the one before: the order in which they
+    /// are made is the order in which they end, and how a call ended is known before the next one begins.
+    ///
+    /// A call that fails, or is given up, is no hindrance to the ones behind it. The time that a call waits for its turn is its own: what has no
+    /// turn in time is [`OutOfTime`](crate::NotStarted::OutOfTime) and has not run. A call that has begun keeps its turn until it is awaited to
+    /// its end, or dropped. Nobody hears of a oneway's end, so nobody waits for it; but it waits for the calls before it.
+    ///
+    /// ```no_run
+    /// # #[cfg(all(feature = "macros", feature = "daemon"))] {
+    /// # struct Account;
+    /// # #[pyroxene::remote]
+    /// # impl Account {
+    /// #     pub fn balance(&self) -> u64 { 0 }
+    /// # }
+    /// # fn example(account: AccountProxy) {
+    /// let strict = AccountProxy::from(account.proxy().strict());
+    /// # }
+    /// # }
+    /// ```
+    pub fn strict(&self) -> Proxy<A> {
+        Proxy::from_link(self.link.strict())
+    }
+
     /// Calls that are made together, in one frame.
     pub fn batch(&self) -> Batch<A> {
         Batch::new(Arc::clone(&self.link))

@@ -25,5 +25,6 @@ mod reconnect;
 mod shutdown;
 mod simulation;
 mod streams;
+mod strict;
 mod supervision;
 mod wire_properties;
