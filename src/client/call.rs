@@ -33,8 +33,8 @@ use crate::wire::SerializerId;
 pub struct Call<M: RemoteMessage>(pub(crate) Exchange<Typed<M>>);
 
 impl<M: RemoteMessage> Call<M> {
-    pub(crate) fn new(link: Arc<Link>, index: usize, message: M) -> Call<M> {
-        Call(Exchange::new(link, Typed::new(message, index)))
+    pub(crate) fn new(link: Arc<Link>, call: Typed<M>) -> Call<M> {
+        Call(Exchange::new(link, call))
     }
 
     /// The time the call has, milliseconds; it travels with the call and limits the calls made on its behalf.
@@ -74,6 +74,10 @@ pub struct Typed<M> {
 impl<M> Typed<M> {
     pub(crate) fn new(message: M, index: usize) -> Typed<M> {
         Typed { message, index }
+    }
+
+    pub(crate) fn message(&self) -> &M {
+        &self.message
     }
 }
 

@@ -20,7 +20,7 @@ use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
 use crate::object::reply::Place;
-use crate::peer::connection::StartError;
+use crate::peer::connection::{Connection, StartError};
 use crate::peer::in_flight::{Answer, Ending};
 use crate::transport::network::BoxFuture;
 use crate::wire::varint::write_varint;
@@ -34,7 +34,10 @@ pub(crate) trait Request: Send + Unpin + 'static {
     type Local: Future<Output = Option<Result<Self::Value, CallError<Self::Raised>>>> + Send + Unpin;
 
     /// What its frame is.
-    const KIND: MessageType = MessageType::Invoke;
+    #[inline]
+    fn kind(&self) -> MessageType {
+        MessageType::Invoke
+    }
 
     /// Looks at the binding it is to be sent by, before it is asked anything else about it.
     fn prepare(&mut self, _: &Binding) {}
@@ -237,6 +240,17 @@ impl<R: Request> Exchange<R> {
         if matches!(self.state, State::New) { self.request.take() } else { None }
     }
 
+    /// Where it is under way, if that is over a connection.
+    pub(crate) fn in_flight(&self) -> Option<(&Connection, u16)> {
+        match &self.state {
+            State::Waiting { binding, seq } => match &binding.route {
+                Route::Remote(connection, _) => Some((connection, *seq)),
+                Route::Local(_) => None,
+            },
+            _ => None,
+        }
+    }
+
     pub(crate) fn request_mut(&mut self) -> Option<&mut R> {
         self.request.as_mut()
     }
@@ -355,7 +369,7 @@ impl<R: Request> Exchange<R> {
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         let serializer = request.serializer(choice);
-        let mut frame = FrameWriter::begin(out, R::KIND, serializer, flags, seq, self.correlation);
+        let mut frame = FrameWriter::begin(out, request.kind(), serializer, flags, seq, self.correlation);
         let default = self.link.client.config().timeout_ms;
         if self.left_ms != default {
             frame.annotate(out, AnnotationId::DEADLINE, &self.left_ms.to_be_bytes());

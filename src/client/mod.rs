@@ -19,6 +19,7 @@ pub mod error;
 mod exchange;
 mod link;
 mod pool;
+pub mod promise;
 pub mod proxy;
 pub mod report;
 pub(crate) mod runtime;

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::client::batch::Batch;
-use crate::client::call::Call;
+use crate::client::call::{Call, Typed};
 use crate::client::client::Client;
 use crate::client::connect::{Connect, FromLink, IntoUri};
 use crate::client::link::Link;
@@ -59,7 +59,11 @@ impl<A: Interface + ?Sized> Proxy<A> {
     where
         A: Accepts<M>,
     {
-        Call::new(Arc::clone(&self.link), A::INDEX, message)
+        self.call(Typed::new(message, A::INDEX))
+    }
+
+    pub(crate) fn call<M: RemoteMessage>(&self, call: Typed<M>) -> Call<M> {
+        Call::new(Arc::clone(&self.link), call)
     }
 
     /// Sends a message without waiting for anything, in order with the calls made through this proxy. Whether it arrives and how it ends,

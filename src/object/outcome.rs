@@ -133,6 +133,15 @@ pub enum NotStarted {
     /// A call before it in the same batch failed, which was to stop at the first fault.
     #[error("a call before it in the batch failed, and the batch stops at the first fault")]
     Skipped,
+    /// The call failed that was to end with the object this one is made on.
+    #[error("the call failed that it depends on: {problem}")]
+    DependencyFailed {
+        /// How that call failed.
+        problem: String,
+    },
+    /// The object that a call ended with is not where that call was made. Its caller waits for the reference and calls the object itself.
+    #[error("the object is elsewhere; call it by the reference, once it has arrived")]
+    Elsewhere,
 }
 
 fn offer(nearest: Option<&str>) -> String {
@@ -179,6 +188,8 @@ impl NotStarted {
             NotStarted::NotSent { .. } => "Pyroxene.NotSent",
             NotStarted::Unsupported { .. } => "Pyroxene.Unsupported",
             NotStarted::Skipped => "Pyroxene.Skipped",
+            NotStarted::DependencyFailed { .. } => "Pyroxene.DependencyFailed",
+            NotStarted::Elsewhere => "Pyroxene.Elsewhere",
         }
     }
 }

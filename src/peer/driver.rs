@@ -6,6 +6,7 @@
 mod batches;
 mod calls;
 mod frames;
+mod pipelines;
 
 use std::collections::VecDeque;
 use std::future::Future;

@@ -63,6 +63,11 @@ impl Exports {
         Ok(self.open.len() - 1)
     }
 
+    /// The daemon whose objects they are.
+    pub(crate) fn daemon(&self) -> Option<Weak<dyn LocalDaemon>> {
+        self.daemon.clone()
+    }
+
     pub(crate) fn at(&mut self, handle: usize) -> Option<&mut Export> {
         self.open.get_mut(handle)
     }

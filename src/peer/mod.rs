@@ -14,5 +14,7 @@ pub mod handshake;
 pub mod in_flight;
 mod items;
 pub mod lane;
+mod promise_lane;
+mod promises;
 mod room;
 mod stream;

@@ -26,10 +26,17 @@ impl Features {
 
     /// BATCH.
     pub const BATCHES: Features = Features(32);
+    /// PIPELINE.
+    pub const PIPELINES: Features = Features(64);
 
     /// What this version speaks.
     pub const OURS: Features = Features(
-        Features::BIND.0 | Features::GO_AWAY.0 | Features::CANCEL.0 | Features::STREAMS.0 | Features::BATCHES.0,
+        Features::BIND.0
+            | Features::GO_AWAY.0
+            | Features::CANCEL.0
+            | Features::STREAMS.0
+            | Features::BATCHES.0
+            | Features::PIPELINES.0,
     );
 
     /// Whether all of `other` is spoken.

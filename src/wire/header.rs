@@ -73,6 +73,8 @@ pub enum MessageType {
     GoAway = 21,
     /// Many calls of one object.
     Batch = 28,
+    /// A call that ends with a reference, or one on such a reference before it has arrived.
+    Pipeline = 29,
 }
 
 impl TryFrom<u8> for MessageType {
@@ -93,6 +95,7 @@ impl TryFrom<u8> for MessageType {
             20 => MessageType::Credit,
             21 => MessageType::GoAway,
             28 => MessageType::Batch,
+            29 => MessageType::Pipeline,
             found => return Err(FrameError::UnknownType { found }),
         })
     }

@@ -13,6 +13,7 @@ pub mod frame;
 pub mod handshake;
 pub mod header;
 pub mod limits;
+pub mod pipeline;
 pub mod stream;
 pub(crate) mod varint;
 
@@ -23,4 +24,5 @@ pub use frame::{Frame, FrameWriter};
 pub use handshake::{Bind, BindingTable, BoundMethod, Features, GoAway, Hello, PeerLimits, Target, Welcome};
 pub use header::{CorrelationId, Flags, HEADER_LEN, Header, MessageType, SerializerId, VERSION};
 pub use limits::Limits;
+pub use pipeline::Pipeline;
 pub use stream::{Credit, ItemBatch};

@@ -16,8 +16,8 @@ use pyroxene::wire::batch::SizedParts;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::{
     AnnotationId, BatchHead, BatchedCall, BatchedResult, Bind, BindingTable, BoundMethod, CorrelationId, Credit,
-    Features, Flags, Frame, FrameWriter, GoAway, Hello, ItemBatch, MessageType, PeerLimits, SerializerId, Target,
-    Welcome,
+    Features, Flags, Frame, FrameWriter, GoAway, Hello, ItemBatch, MessageType, PeerLimits, Pipeline, SerializerId,
+    Target, Welcome,
 };
 use serde::Serialize;
 
@@ -271,6 +271,20 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
                 frame(MessageType::Result, SerializerId::POSTCARD, Flags::BATCH, 7, CorrelationId::NONE, &payload)
             },
         ),
+        ("pipeline", "PIPELINE: a call that ends with a reference, and one on what call 7 will end with", {
+            let promise = with(&|out| {
+                Pipeline::Promise.encode(out);
+                out.extend_from_slice(&invoke);
+            });
+            let call = NamedCall { object: String::new(), ..call.clone() };
+            let on = with(&|out| {
+                Pipeline::On(7).encode(out);
+                call.encode(SerializerId::MESSAGE_PACK, out).unwrap();
+            });
+            let (kind, id) = (MessageType::Pipeline, SerializerId::MESSAGE_PACK);
+            let on = frame(kind, id, Flags::default(), 8, CorrelationId::NONE, &on);
+            [plain(kind, 7, &promise), on].concat()
+        }),
         ("ping", "PING, and what answers it", {
             [plain(MessageType::Ping, 2, b"ping"), plain(MessageType::Ping, 2, b"pong")].concat()
         }),

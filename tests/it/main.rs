@@ -19,6 +19,7 @@ mod golden;
 mod limits;
 mod macros;
 mod order;
+mod pipelining;
 #[cfg(unix)]
 mod processes;
 mod reconnect;

@@ -79,7 +79,9 @@ impl<C: CallList> Request for Together<C> {
     type Raised = Never;
     type Local = LocalBatch<C>;
 
-    const KIND: MessageType = MessageType::Batch;
+    fn kind(&self) -> MessageType {
+        MessageType::Batch
+    }
 
     fn method(&self) -> &str {
         NAME

@@ -85,7 +85,11 @@ impl Driver {
     }
 
     /// Finds out which object, which method and what arguments a call names.
-    fn open_call(&mut self, serializer: SerializerId, mut payload: Bytes) -> Result<(usize, u32, Body), NotStarted> {
+    pub(super) fn open_call(
+        &mut self,
+        serializer: SerializerId,
+        mut payload: Bytes,
+    ) -> Result<(usize, u32, Body), NotStarted> {
         if serializer == SerializerId::POSTCARD {
             let (handle, method, at) = indexes(&payload).ok_or_else(|| NotStarted::NoSuchMethod {
                 object: String::new(),

@@ -14,7 +14,7 @@ use pyroxene::wire::discovery::Question;
 use pyroxene::wire::stream::next_item;
 use pyroxene::wire::{
     BatchHead, BatchedCall, BatchedResult, Bind, BindingTable, Credit, Frame, FrameWriter, GoAway, Hello, ItemBatch,
-    SerializerId, Welcome,
+    Pipeline, SerializerId, Welcome,
 };
 
 /// Bytes of the largest frame here.
@@ -86,6 +86,12 @@ pub fn handshake(bytes: &[u8]) {
         assert!(rest.is_empty());
     }
     batch(bytes);
+    if let Ok((pipeline, call)) = Pipeline::decode(bytes) {
+        let mut out = Vec::new();
+        pipeline.encode(&mut out);
+        out.extend_from_slice(call);
+        assert_eq!(Pipeline::decode(&out), Ok((pipeline, call)));
+    }
     for id in [SerializerId::JSON, SerializerId::MESSAGE_PACK] {
         let _ = NamedConnect::decode(id, bytes, &Budget::default());
     }
