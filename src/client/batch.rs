@@ -125,6 +125,7 @@ impl<A: ?Sized> Batch<A> {
 impl<A: ?Sized, C> Batch<A, C> {
     /// Adds a call, behind those that were added before: a message, or a call as a typed proxy makes it, such as `account.withdraw(30)`. A batch
     /// has up to twelve calls that are added one by one; [`add_all`](Batch::add_all) takes any number.
+    #[expect(clippy::should_implement_trait, reason = "to add to a batch is not arithmetic")]
     pub fn add<T: Callable<A>>(self, call: T) -> Batch<A, C::Appended>
     where
         C: Append<Typed<T::Message>>,
@@ -239,6 +240,7 @@ impl DynBatch {
 #[expect(private_bounds, reason = "what a list of calls can do is nobody else's business")]
 pub struct BatchCall<C: CallList>(State<C>);
 
+#[expect(clippy::large_enum_variant, reason = "the small one is rare")]
 enum State<C: CallList> {
     Together(Exchange<Together<C>>),
     /// The peer speaks no batches.

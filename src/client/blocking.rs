@@ -21,7 +21,7 @@
 //! ```
 //!
 //! A proxy is the same type here and there, the one that `#[pyroxene::remote]` writes as well: `account.withdraw(30).wait()?`. It may be
-//! used by any number of threads. Oneways wait for nothing, as ever; one that is sent right before the program ends may end with it.
+//! used by any number of threads. Batches are waited for likewise. Oneways wait for nothing, as ever; one that is sent right before the program ends may end with it.
 //!
 //! Connections live on one thread in the background, which is started when it is first needed and shared by all.
 
@@ -32,7 +32,9 @@ use crate::client::connect::{Connect, IntoProxy};
 use crate::client::dyn_proxy::DynCall;
 pub use crate::client::dyn_proxy::DynProxy;
 use crate::client::error::{CallError, ConnectError};
+use crate::client::promise::PipelinedCall;
 pub use crate::client::proxy::Proxy;
+use crate::object::interface::Interface;
 use crate::object::message::RemoteMessage;
 use crate::object::outcome::{NotStarted, Unknown};
 use crate::uri::Uri;
@@ -90,6 +92,18 @@ impl<C: CallList> Wait for BatchCall<C> {
                 None => panic!("a batch that has begun elsewhere cannot be waited for here"),
             },
         }
+    }
+}
+
+impl<M, A, N> Wait for PipelinedCall<M, A, N>
+where
+    M: RemoteMessage,
+    A: Interface + ?Sized,
+    N: RemoteMessage,
+{
+    fn wait(self) -> Self::Output {
+        let uri = self.uri();
+        run(self).unwrap_or_else(|gone| Err(gone.call(&uri)))
     }
 }
 

@@ -276,7 +276,7 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
                 Pipeline::Promise.encode(out);
                 out.extend_from_slice(&invoke);
             });
-            let call = NamedCall { object: String::new(), ..call.clone() };
+            let call = NamedCall { object: String::new(), ..call };
             let on = with(&|out| {
                 Pipeline::On(7).encode(out);
                 call.encode(SerializerId::MESSAGE_PACK, out).unwrap();

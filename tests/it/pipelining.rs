@@ -76,8 +76,8 @@ async fn bank(pair: &Pair) -> (BankProxy, BankProxy) {
     (BankProxy::from(there), BankProxy::from(here))
 }
 
-fn bank_by(network: Arc<dyn Network>, bank: &BankProxy) -> BankProxy {
-    BankProxy::from(Proxy::<Bank>::lazy_with(&client_over(&network), bank.proxy().uri().clone()))
+fn bank_by(network: &Arc<dyn Network>, bank: &BankProxy) -> BankProxy {
+    BankProxy::from(Proxy::<Bank>::lazy_with(&client_over(network), bank.proxy().uri().clone()))
 }
 
 #[actix::test]
@@ -85,7 +85,7 @@ async fn calls_leave_before_the_reference_has_arrived_and_run_in_their_order() {
     let pair = Pair::memory().await;
     let (bank, _) = bank(&pair).await;
     let relay = Relay::new(&pair.network, Features::default());
-    let bank = bank_by(Arc::clone(&relay) as Arc<dyn Network>, &bank);
+    let bank = bank_by(&(Arc::clone(&relay) as Arc<dyn Network>), &bank);
     assert!(bank.open(0).await.is_ok());
     relay.passed();
     let account = bank.open_later(1).pipelined();
@@ -118,8 +118,8 @@ async fn they_end_alike_where_they_have_to_wait_for_the_reference() {
     let pair = Pair::memory().await;
     let (there, here) = bank(&pair).await;
     let older = Relay::new(&pair.network, Features::PIPELINES);
-    let older = bank_by(older as Arc<dyn Network>, &there);
-    let lazy = bank_by(Arc::clone(&pair.network), &there);
+    let older = bank_by(&(older as Arc<dyn Network>), &there);
+    let lazy = bank_by(&pair.network, &there);
     for (number, bank) in (1..).zip([there, here, older, lazy]) {
         let before = pair.journal.read().len();
         let account = bank.open(number).pipelined();
@@ -139,7 +139,7 @@ async fn what_depends_on_a_call_that_fails_has_not_run_and_says_why() {
     let pair = Pair::memory().await;
     let (there, here) = bank(&pair).await;
     let older = Relay::new(&pair.network, Features::PIPELINES);
-    let older = bank_by(older as Arc<dyn Network>, &there);
+    let older = bank_by(&(older as Arc<dyn Network>), &there);
     for bank in [there, here, older] {
         let promise = bank.refuse(7).pipelined();
         let (first, second) = (promise.call(|account| account.run(1)), promise.call(|account| account.run(2)));

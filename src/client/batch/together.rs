@@ -209,7 +209,9 @@ impl<C: CallList> Request for Together<C> {
         }
         if self.stop_at_fault {
             // Somebody has to see how they end.
-            self.singly(link, Instant::now() + Duration::from_millis(ms.into())).map(spawn);
+            if let Some(join) = self.singly(link, Instant::now() + Duration::from_millis(ms.into())) {
+                spawn(join);
+            }
         } else if let Some(calls) = self.calls.take() {
             drop(calls.into_slots(&mut Telling(link, ms)));
         }

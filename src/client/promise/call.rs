@@ -25,6 +25,8 @@ use crate::object::outcome::{Failure, NotStarted, Unknown};
 use crate::peer::connection::Connection;
 use crate::peer::in_flight::{Answer, Ending};
 use crate::transport::network::BoxFuture;
+#[cfg(feature = "blocking")]
+use crate::uri::Uri;
 use crate::wire::{AnnotationId, CorrelationId, Flags, FrameWriter, MessageType, Pipeline, SerializerId};
 
 type Ended<N> = Result<<N as RemoteMessage>::Reply, CallError<<N as RemoteMessage>::Error>>;
@@ -82,6 +84,12 @@ where
     pub fn timeout_ms(mut self, ms: u32) -> PipelinedCall<M, A, N> {
         self.asked_ms = Some(ms);
         self
+    }
+
+    /// Where the call was made that ends with the object.
+    #[cfg(feature = "blocking")]
+    pub(crate) fn uri(&self) -> Uri {
+        self.promise.0.link.uri.clone()
     }
 
     fn begin(&mut self) {
