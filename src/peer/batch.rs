@@ -118,6 +118,8 @@ impl BatchLane {
         }
         let left = usize::from(self.terms.calls - gathered.next);
         if gathered.out.len() + left > self.lane.max_message() as usize {
+            // Its caller takes it for a failure.
+            self.first_fault.note(u32::from(gathered.next) - 1);
             let fault = gathered.out.get(start) != Some(&BatchedResult::VALUE);
             gathered.out.truncate(start);
             let outcome = if fault { BatchedResult::FaultTooLarge } else { BatchedResult::ValueTooLarge };

@@ -86,6 +86,10 @@ async fn outcomes_that_have_no_room_in_the_reply_are_told_truthfully() {
     assert_eq!(crashed, Err(CallError::Unknown(Unknown::Untold { method: "crash".into() })));
     assert_eq!((ran, last), (Ok(1), Ok(3)));
     assert_eq!(pair.journal.read(), [1, 2, 3]);
+    let batch = worker.proxy().batch().stop_at_fault();
+    let (_, large, skipped) = batch.add(worker.fill(1_900)).add(worker.fill(1_000)).add(worker.run(4)).send().await;
+    assert!(matches!(large, Err(CallError::Failed(_))), "{large:?}");
+    assert_eq!(skipped, Err(CallError::NotStarted(NotStarted::Skipped)));
 }
 
 #[actix::test]
