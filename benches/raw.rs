@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --bench raw                        # a table of ratios
 //! cargo bench --bench raw -- --seconds 3 --json  # the same for machines
+//! cargo bench --bench raw -- --batch             # the calls in flight are one batch after another
 //! ```
 //!
 //! `raw` is a length-prefixed echo on tokio's current-thread runtime that reads and writes many frames at a time. It is measured before and
@@ -44,6 +45,9 @@ fn main() {
         Some("call-pyroxene") => {
             println!("{}", system().block_on(call_pyroxene(&args[1], number(&args[2]), seconds(&args[3]))));
         }
+        Some("call-pyroxene-batch") => {
+            println!("{}", runtime().block_on(call_pyroxene_batch(&args[1], number(&args[2]), seconds(&args[3]))));
+        }
         _ => compare(&args),
     }
 }
@@ -53,13 +57,14 @@ fn compare(args: &[String]) {
     let json = args.iter().any(|arg| arg == "--json");
     let at = args.iter().position(|arg| arg == "--seconds");
     let seconds = at.and_then(|at| args.get(at + 1)).map_or("2", String::as_str);
+    let how = if args.iter().any(|arg| arg == "--batch") { "-batch" } else { "" };
     if !json {
         println!("{:>10} {:>12} {:>12} {:>8}", "in flight", "raw calls/s", "pyroxene", "ratio");
     }
     for in_flight in ["1", "64"] {
-        let before = measure("raw", in_flight, seconds);
-        let pyroxene = measure("pyroxene", in_flight, seconds);
-        let after = measure("raw", in_flight, seconds);
+        let before = measure("raw", "", in_flight, seconds);
+        let pyroxene = measure("pyroxene", how, in_flight, seconds);
+        let after = measure("raw", "", in_flight, seconds);
         let raw = (before + after) / 2.0;
         let ratio = pyroxene / raw;
         if json {
@@ -71,10 +76,10 @@ fn compare(args: &[String]) {
 }
 
 /// Calls per second between two processes of this program that share core 0.
-fn measure(what: &str, in_flight: &str, seconds: &str) -> f64 {
+fn measure(what: &str, how: &str, in_flight: &str, seconds: &str) -> f64 {
     let mut server = child(&[&format!("serve-{what}")]);
     let place = first_line(&mut server);
-    let mut client = child(&[&format!("call-{what}"), &place, in_flight, seconds]);
+    let mut client = child(&[&format!("call-{what}{how}"), &place, in_flight, seconds]);
     let rate = first_line(&mut client);
     let _ = client.wait();
     let _ = server.kill();
@@ -138,6 +143,30 @@ async fn call_pyroxene(uri: &str, in_flight: u64, duration: Duration) -> f64 {
     let (before, start) = (done.load(Ordering::Relaxed), Instant::now());
     tokio::time::sleep(duration).await;
     (done.load(Ordering::Relaxed) - before) as f64 / start.elapsed().as_secs_f64()
+}
+
+async fn call_pyroxene_batch(uri: &str, in_flight: u64, duration: Duration) -> f64 {
+    let client = Client::new(ClientConfig::default(), Arc::new(NameResolver::default()));
+    let echo = EchoProxy::from(Proxy::connect_with(&client, uri).await.expect("it can be reached"));
+    let mut numbers = 0..;
+    let mut next = async || {
+        let calls: Vec<u64> = numbers.by_ref().take(in_flight as usize).collect();
+        let sent = calls.iter().map(|number| echo.echo(*number, Bytes::copy_from_slice(&payload(*number))));
+        for (number, outcome) in calls.iter().zip(echo.proxy().batch().add_all(sent).send().await) {
+            let (back, bytes) = outcome.expect("it answers");
+            assert!(back == *number && bytes[..] == payload(*number), "every reply is checked");
+        }
+    };
+    let start = Instant::now();
+    while start.elapsed() < WARM_UP {
+        next().await;
+    }
+    let (start, mut done) = (Instant::now(), 0);
+    while start.elapsed() < duration {
+        next().await;
+        done += in_flight;
+    }
+    done as f64 / start.elapsed().as_secs_f64()
 }
 
 /// A frame: u32 length of what follows, u64 number, payload.

@@ -78,6 +78,7 @@ pub mod __private;
 #[cfg(any(doc, doctest))]
 pub mod manual;
 
+pub use client::batch::{Batch, DynBatch};
 #[cfg(feature = "blocking")]
 #[doc(inline)]
 pub use client::blocking;
@@ -85,6 +86,7 @@ pub use client::call::{Annotated, Call};
 pub use client::client::{Client, ClientConfig};
 pub use client::connect::{Connect, IntoUri};
 pub use client::dyn_proxy::DynProxy;
+pub use client::promise::{Promise, Reference};
 pub use client::proxy::Proxy;
 pub use client::report::report;
 pub use client::{CallError, ConnectError};

@@ -4,6 +4,7 @@ pub use serde;
 
 pub use crate::client::call::Call;
 pub use crate::client::connect::{IntoProxy, IntoUri};
+pub use crate::client::promise::Reference;
 pub use crate::client::proxy::Proxy;
 pub use crate::object::interface::{Accepts, Interface, Method, MethodFlags};
 pub use crate::object::invocation::Invocation;

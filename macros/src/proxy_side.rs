@@ -50,6 +50,14 @@ pub(crate) fn proxy(object: &Object) -> TokenStream {
 
         #[automatically_derived]
         #[allow(private_interfaces)]
+        impl #krate::__private::Reference<#interface> for #proxy {
+            fn into_proxy(self) -> #of {
+                self.0
+            }
+        }
+
+        #[automatically_derived]
+        #[allow(private_interfaces)]
         impl ::core::convert::From<#of> for #proxy {
             fn from(proxy: #of) -> Self {
                 #proxy(proxy)

@@ -21,17 +21,20 @@
 //! ```
 //!
 //! A proxy is the same type here and there, the one that `#[pyroxene::remote]` writes as well: `account.withdraw(30).wait()?`. It may be
-//! used by any number of threads. Oneways wait for nothing, as ever; one that is sent right before the program ends may end with it.
+//! used by any number of threads. Batches are waited for likewise. Oneways wait for nothing, as ever; one that is sent right before the program ends may end with it.
 //!
 //! Connections live on one thread in the background, which is started when it is first needed and shared by all.
 
 use crate::client::background::{Background, Gone, drives_tasks};
+use crate::client::batch::{BatchCall, CallList};
 use crate::client::call::Call;
 use crate::client::connect::{Connect, IntoProxy};
 use crate::client::dyn_proxy::DynCall;
 pub use crate::client::dyn_proxy::DynProxy;
 use crate::client::error::{CallError, ConnectError};
+use crate::client::promise::PipelinedCall;
 pub use crate::client::proxy::Proxy;
+use crate::object::interface::Interface;
 use crate::object::message::RemoteMessage;
 use crate::object::outcome::{NotStarted, Unknown};
 use crate::uri::Uri;
@@ -71,6 +74,36 @@ impl Wait for DynCall {
     fn wait(self) -> Self::Output {
         let link = self.0.link.clone();
         run(self).unwrap_or_else(|gone| Err(gone.call(&link.uri)))
+    }
+}
+
+impl<C: CallList> Wait for BatchCall<C> {
+    fn wait(self) -> Self::Output {
+        // The calls go away with the thread that makes them, so what would be said of them is kept here.
+        let gone = |begun| {
+            let problem = "the thread that runs calls without async has ended".to_owned();
+            self.ended(|uri| Gone { begun, problem }.call(uri))
+        };
+        let (before, after) = (gone(false), gone(true));
+        match run(self) {
+            Ok(outcomes) => outcomes,
+            Err(gone) => match if gone.begun { after } else { before } {
+                Some(outcomes) => outcomes,
+                None => panic!("a batch that has begun elsewhere cannot be waited for here"),
+            },
+        }
+    }
+}
+
+impl<M, A, N> Wait for PipelinedCall<M, A, N>
+where
+    M: RemoteMessage,
+    A: Interface + ?Sized,
+    N: RemoteMessage,
+{
+    fn wait(self) -> Self::Output {
+        let uri = self.uri();
+        run(self).unwrap_or_else(|gone| Err(gone.call(&uri)))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::client::binding::{Binding, Choice};
 use crate::client::error::CallError;
 use crate::client::exchange::Exchange;
 use crate::client::link::Link;
-use crate::client::request::{Request, Terms};
+use crate::client::request::{Queue, Request, Terms};
 use crate::codec::args::Args;
 use crate::codec::budget::Budget;
 use crate::codec::call::NamedCall;
@@ -25,7 +25,6 @@ use crate::object::message::{RemoteError, RemoteMessage};
 use crate::object::outcome::NotStarted;
 use crate::object::reply::{LocalCaller, LocalEnd};
 use crate::peer::in_flight::Answer;
-use crate::wire::varint::write_varint;
 use crate::wire::{Annotations, SerializerId};
 
 /// A call that is made when it is awaited. Calls of one proxy and its clones start in the order in which they are first polled.
@@ -36,8 +35,8 @@ pub struct Call<M: RemoteMessage>(pub(crate) Exchange<Typed<M>>);
 
 impl<M: RemoteMessage> Call<M> {
     #[inline]
-    pub(crate) fn new(link: Arc<Link>, index: usize, message: M) -> Call<M> {
-        Call(Exchange::new(link, Typed { message, index }))
+    pub(crate) fn new(link: Arc<Link>, call: Typed<M>) -> Call<M> {
+        Call(Exchange::new(link, call))
     }
 
     /// The time the call has, milliseconds; it travels with the call and limits the calls made on its behalf.
@@ -126,6 +125,12 @@ impl<M: RemoteMessage> Call<M> {
         Annotated(self)
     }
 
+    /// Takes it apart, if it has not begun.
+    pub(crate) fn into_parts(mut self) -> Option<(Arc<Link>, Typed<M>)> {
+        let request = self.0.unbegun()?;
+        Some((Arc::clone(&self.0.link), request))
+    }
+
     pub(crate) fn send_oneway(self) {
         self.0.send_oneway();
     }
@@ -156,10 +161,20 @@ impl<M: RemoteMessage> Future for Annotated<Call<M>> {
 // Nothing in it is pinned: its futures are boxed.
 impl<M: RemoteMessage> Unpin for Call<M> {}
 
-/// The message, and its method's place in the proxy's interface.
-pub(crate) struct Typed<M> {
+/// A message, and its method's place in the proxy's interface; what calls and batches are made of.
+pub struct Typed<M> {
     message: M,
     index: usize,
+}
+
+impl<M> Typed<M> {
+    pub(crate) fn new(message: M, index: usize) -> Typed<M> {
+        Typed { message, index }
+    }
+
+    pub(crate) fn message(&self) -> &M {
+        &self.message
+    }
 }
 
 impl<M> Unpin for Typed<M> {}
@@ -184,10 +199,9 @@ impl<M: RemoteMessage> Request for Typed<M> {
         if choice.same { SerializerId::POSTCARD } else { SerializerId::MESSAGE_PACK }
     }
 
-    fn write(&self, choice: Choice, handle: u32, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
+    #[inline]
+    fn write_message(&self, choice: Choice, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
         if choice.same {
-            write_varint(handle.into(), out);
-            write_varint(choice.index.into(), out);
             codec::encode(SerializerId::POSTCARD, &self.message, out).map_err(|e| e.to_string())
         } else {
             let args = Args::from_message(&self.message).map_err(|e| e.to_string())?;
@@ -202,7 +216,7 @@ impl<M: RemoteMessage> Request for Typed<M> {
     }
 
     #[inline]
-    fn read(answer: &Answer, budget: &Budget) -> Result<M::Reply, String> {
+    fn read(&self, answer: &Answer, _: &Binding, budget: &Budget) -> Result<M::Reply, String> {
         codec::decode(answer.serializer, &answer.payload, budget).map_err(|problem| match answer.serializer {
             SerializerId::POSTCARD => problem.to_string(),
             // What has names is read once more as a value, which tells the one that does not fit.
@@ -223,10 +237,16 @@ impl<M: RemoteMessage> Request for Typed<M> {
         fault.detail.decode(budget).ok()
     }
 
-    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> LocalCall<M> {
+    fn submit(
+        self,
+        choice: Choice,
+        object: &Arc<dyn LocalObject>,
+        call: Terms,
+        queue: &mut impl Queue,
+    ) -> LocalCall<M> {
         let (sender, receiver) = oneshot::channel();
         let index = self.index;
-        self.enqueue(choice, object, call, Some(sender));
+        queue.put(self.invocation(choice, object, call, Some(sender)));
         LocalCall { receiver, index, back: None }
     }
 
@@ -238,27 +258,28 @@ impl<M: RemoteMessage> Request for Typed<M> {
         M::METHOD
     }
 
-    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) {
-        self.enqueue(choice, object, call, None);
+    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms, queue: &mut impl Queue) {
+        queue.put(self.invocation(choice, object, call, None));
     }
 }
 
 impl<M: RemoteMessage> Typed<M> {
-    fn enqueue(
+    fn invocation(
         self,
         choice: Choice,
         object: &Arc<dyn LocalObject>,
         call: Terms,
         sender: Option<oneshot::Sender<LocalEnd<M>>>,
-    ) {
+    ) -> Invocation {
         let caller = LocalCaller {
             message: Some(self.message),
             sender,
             object: Arc::clone(object.label()),
             correlation: call.correlation,
             again: call.again,
+            place: call.place,
         };
-        object.submit(Invocation::local(choice.index, call.deadline, call.facts, caller));
+        Invocation::local(choice.index, call.deadline, call.facts, caller)
     }
 }
 
@@ -278,7 +299,7 @@ impl<M: RemoteMessage> Future for LocalCall<M> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let ended = std::task::ready!(Pin::new(&mut self.receiver).poll(cx));
         Poll::Ready(ended.ok().map(|outcome| match outcome {
-            Ok(output) => M::outcome(output).map_err(CallError::Raised),
+            Ok(outcome) => outcome.map_err(CallError::Raised),
             Err(refusal) => {
                 self.back = refusal.message;
                 Err(refusal.failure.into())

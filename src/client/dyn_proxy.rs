@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
+use crate::client::batch::DynBatch;
 use crate::client::binding::{Binding, Choice};
 use crate::client::call::Annotated;
 use crate::client::client::Client;
@@ -14,7 +15,7 @@ use crate::client::connect::{Connect, FromLink, IntoUri};
 use crate::client::error::CallError;
 use crate::client::exchange::Exchange;
 use crate::client::link::Link;
-use crate::client::request::{Request, Terms};
+use crate::client::request::{Queue, Request, Terms};
 use crate::client::stream::{DynItems, NamedItems};
 use crate::codec::args::Args;
 use crate::codec::budget::Budget;
@@ -84,6 +85,16 @@ impl DynProxy {
     pub fn is_stream(&self, method: &str) -> bool {
         let choice = self.0.last().and_then(|binding| binding.named(method).ok());
         choice.is_some_and(|choice| choice.flags.contains(MethodFlags::STREAM))
+    }
+
+    /// The same object by way of a proxy whose calls each wait for the end of the one before, as [`Proxy::strict`](crate::Proxy::strict).
+    pub fn strict(&self) -> DynProxy {
+        DynProxy(self.0.strict())
+    }
+
+    /// Calls that are made together, in one frame.
+    pub fn batch(&self) -> DynBatch {
+        DynBatch::new(Arc::clone(&self.0))
     }
 
     /// Calls a method without waiting for anything: whether it arrives and how it ends, nobody says.
@@ -169,9 +180,9 @@ impl Future for DynCall {
 
 /// A call by name.
 #[derive(Clone)]
-pub(crate) struct Named {
-    pub(super) method: String,
-    pub(super) args: Args,
+pub struct Named {
+    pub(crate) method: String,
+    pub(crate) args: Args,
 }
 
 impl Request for Named {
@@ -196,7 +207,7 @@ impl Request for Named {
         SerializerId::MESSAGE_PACK
     }
 
-    fn write(&self, _: Choice, _: u32, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
+    fn write_message(&self, _: Choice, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
         let call = NamedCall { object: object.to_owned(), method: self.method.clone(), args: self.args.clone() };
         call.encode(SerializerId::MESSAGE_PACK, out).map_err(|e| e.to_string())
     }
@@ -205,7 +216,7 @@ impl Request for Named {
         None
     }
 
-    fn read(answer: &Answer, budget: &Budget) -> Result<Value, String> {
+    fn read(&self, answer: &Answer, _: &Binding, budget: &Budget) -> Result<Value, String> {
         codec::decode(answer.serializer, &answer.payload, budget).map_err(|e| e.to_string())
     }
 
@@ -217,10 +228,16 @@ impl Request for Named {
         None
     }
 
-    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> LocalDynCall {
+    fn submit(
+        self,
+        choice: Choice,
+        object: &Arc<dyn LocalObject>,
+        call: Terms,
+        queue: &mut impl Queue,
+    ) -> LocalDynCall {
         let (sender, receiver) = oneshot::channel();
         let (kept, method) = (call.again.then(|| self.clone()), self.method.clone());
-        self.enqueue(choice, object, call, Some(sender));
+        queue.put(self.invocation(choice, object, call, Some(sender)));
         LocalDynCall { method, receiver, kept }
     }
 
@@ -232,22 +249,23 @@ impl Request for Named {
         &local.method
     }
 
-    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) {
-        self.enqueue(choice, object, call, None);
+    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms, queue: &mut impl Queue) {
+        queue.put(self.invocation(choice, object, call, None));
     }
 }
 
 impl Named {
-    fn enqueue(
+    fn invocation(
         self,
         choice: Choice,
         object: &Arc<dyn LocalObject>,
         call: Terms,
         sender: Option<oneshot::Sender<Result<Value, Failure>>>,
-    ) {
+    ) -> Invocation {
         let label = Arc::clone(object.label());
-        let caller = DynCaller { sender, object: label, method: self.method, correlation: call.correlation };
-        object.submit(Invocation::local_dyn(choice.index, self.args, call.deadline, call.facts, caller));
+        let (method, correlation, place) = (self.method, call.correlation, call.place);
+        let caller = DynCaller { sender, object: label, method, correlation, place };
+        Invocation::local_dyn(choice.index, self.args, call.deadline, call.facts, caller)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One call from its caller's side: send, wait, and say truthfully how it ended.
 
-mod end;
+pub(crate) mod end;
 mod start;
 
 use std::future::Future;
@@ -19,6 +19,7 @@ use crate::client::retry::Retry;
 use crate::codec::budget::Budget;
 use crate::object::facts::Facts;
 use crate::object::outcome::{NotStarted, Unknown};
+use crate::peer::connection::Connection;
 use crate::peer::handshake;
 use crate::peer::in_flight::Ending;
 use crate::peer::uploads::Uploads;
@@ -48,6 +49,8 @@ pub(crate) struct Exchange<R: Request> {
     number: u64,
     attempts: u32,
     state: State<R>,
+    /// Kept until its end by a call of a strict proxy.
+    turn: Option<Box<Turn>>,
     /// The streams that the call carries over its connection.
     uploads: Option<Box<Uploads>>,
 }
@@ -63,12 +66,12 @@ enum State<R: Request> {
 /// A binding, and the turn in which the call is to be sent.
 struct Bound {
     binding: Result<Arc<Binding>, NotStarted>,
-    turn: Option<Turn>,
+    turn: Option<Box<Turn>>,
     /// The call's place among those of the proxy.
     number: u64,
 }
 
-type Ended<R> = Result<<R as Request>::Value, CallError<<R as Request>::Raised>>;
+pub(crate) type Ended<R> = Result<<R as Request>::Value, CallError<<R as Request>::Raised>>;
 
 impl<R: Request> Exchange<R> {
     #[inline]
@@ -86,6 +89,7 @@ impl<R: Request> Exchange<R> {
             number: 0,
             attempts: 0,
             state: State::New,
+            turn: None,
             uploads: None,
         }
     }
@@ -117,8 +121,11 @@ impl<R: Request> Exchange<R> {
                     }
                 }
                 State::Binding(bind) => {
-                    let Bound { binding, turn, number } = std::task::ready!(bind.as_mut().poll(cx));
+                    let Bound { binding, mut turn, number } = std::task::ready!(bind.as_mut().poll(cx));
                     (self.left_ms, self.number) = (self.left(), number);
+                    if self.link.is_strict() {
+                        self.turn = turn.take();
+                    }
                     let ended = match binding {
                         Ok(binding) => self.start(binding, cx),
                         Err(why) => Some(Err(CallError::NotStarted(why))),
@@ -136,9 +143,11 @@ impl<R: Request> Exchange<R> {
                         && self.facts.is_none()
                         && let Ending::Reply(answer) = &ending
                         && answer.is_value()
-                        && let Ok(value) = R::read(answer, &Budget::default())
+                        && let Some(request) = &self.request
+                        && let Ok(value) = request.read(answer, binding, &Budget::default())
                     {
                         self.state = State::Done;
+                        self.turn = None;
                         return Poll::Ready(Ok(value));
                     }
                     if self.retry.is_some() {
@@ -196,6 +205,7 @@ impl<R: Request> Exchange<R> {
                     // Its key is needed no more.
                     self.retry = None;
                 }
+                self.turn = None;
                 self.log(&ended);
                 return Poll::Ready(ended);
             }
@@ -238,14 +248,41 @@ impl<R: Request> Exchange<R> {
     fn terms(&mut self) -> Terms {
         Terms {
             deadline: self.deadline(),
+            time_ms: self.time_ms,
             correlation: self.correlation,
+            place: None,
             again: self.retry.is_some(),
             facts: self.facts.clone(),
         }
     }
 
+    /// The request, as long as it has not been handed over.
+    pub(crate) fn request(&self) -> Option<&R> {
+        self.request.as_ref()
+    }
+
+    pub(crate) fn request_mut(&mut self) -> Option<&mut R> {
+        self.request.as_mut()
+    }
+
+    /// The request of a call that has not begun, which now never will.
+    pub(crate) fn unbegun(&mut self) -> Option<R> {
+        if matches!(self.state, State::New) { self.request.take() } else { None }
+    }
+
+    /// Where it is under way, if that is over a connection.
+    pub(crate) fn in_flight(&self) -> Option<(&Connection, u16)> {
+        match &self.state {
+            State::Waiting { binding, seq } => match &binding.route {
+                Route::Remote(connection, _) => Some((connection, *seq)),
+                Route::Local(_) => None,
+            },
+            _ => None,
+        }
+    }
+
     /// When its time ends, which begins now if it has not yet.
-    fn deadline(&mut self) -> Instant {
+    pub(crate) fn deadline(&mut self) -> Instant {
         let ms = self.time_ms;
         *self.deadline.get_or_insert_with(|| Instant::now() + Duration::from_millis(ms.into()))
     }
@@ -264,18 +301,30 @@ impl<R: Request> Exchange<R> {
 
     /// Stands in the queue from now on, and then looks for a binding; for no longer than the call has time.
     fn bind(&mut self) -> BoxFuture<'static, Bound> {
-        let (link, queued, number) = (Arc::clone(&self.link), self.link.queue(), self.number);
-        Box::pin(bound(link, queued, number, self.deadline(), self.is_once()))
+        let search = self.search();
+        let standing = self.turn.take().map_or_else(|| Standing::InLine(self.link.queue()), Standing::Up);
+        Box::pin(search.run(standing))
     }
 
     /// The same after a pause: then the call stands at the end of the queue, as if it were made only now.
     fn bind_after(&mut self, pause: Duration) -> BoxFuture<'static, Bound> {
-        let (link, deadline, once) = (Arc::clone(&self.link), self.deadline(), self.is_once());
+        let (mut search, turn) = (self.search(), self.turn.take());
         Box::pin(async move {
             tokio::time::sleep(pause).await;
-            let (number, queued) = (link.number(), link.queue());
-            bound(link, queued, number, deadline, once).await
+            search.number = search.link.number();
+            let standing = turn.map_or_else(|| Standing::InLine(search.link.queue()), Standing::Up);
+            search.run(standing).await
         })
+    }
+
+    fn search(&mut self) -> Search {
+        Search {
+            link: Arc::clone(&self.link),
+            number: self.number,
+            deadline: self.deadline(),
+            once: self.is_once(),
+            method: self.request.as_ref().map_or("", R::method).to_owned(),
+        }
     }
 
     fn is_once(&self) -> bool {
@@ -303,22 +352,47 @@ impl<R: Request> Drop for Exchange<R> {
     }
 }
 
-async fn bound(link: Arc<Link>, queued: Queued, number: u64, deadline: Instant, once: bool) -> Bound {
-    let mut turn = None;
-    let bind = async {
-        turn = Some(queued.await);
-        let binding = link.bind().await?;
-        if once
-            && let Route::Remote(connection, _) = &binding.route
-            && connection.speaks(Features::SESSIONS)
-            && connection.session().is_none()
-        {
-            handshake::open_session(connection, link.client.config().connect_timeout_ms).await?;
-        }
-        Ok(binding)
-    };
-    let binding = tokio::time::timeout_at(deadline, bind).await;
-    Bound { binding: binding.unwrap_or_else(|_| Err(late(&link))), turn, number }
+/// A call that looks for a binding.
+struct Search {
+    link: Arc<Link>,
+    number: u64,
+    deadline: Instant,
+    once: bool,
+    method: String,
+}
+
+/// Where a call stands that needs a binding.
+enum Standing {
+    InLine(Queued),
+    Up(Box<Turn>),
+}
+
+impl Search {
+    async fn run(self, standing: Standing) -> Bound {
+        let Search { link, number, deadline, once, method } = self;
+        let mut turn = None;
+        let bind = async {
+            turn = Some(match standing {
+                Standing::InLine(queued) => Box::new(queued.await),
+                Standing::Up(turn) => turn,
+            });
+            let binding = link.bind().await?;
+            if once
+                && let Route::Remote(connection, _) = &binding.route
+                && connection.speaks(Features::SESSIONS)
+                && connection.session().is_none()
+            {
+                handshake::open_session(connection, link.client.config().connect_timeout_ms).await?;
+            }
+            Ok(binding)
+        };
+        let binding = tokio::time::timeout_at(deadline, bind).await;
+        let binding = binding.unwrap_or_else(|_| {
+            // Whoever has had no turn was waiting for the calls before, and not for a connection.
+            Err(if link.is_strict() && turn.is_none() { NotStarted::OutOfTime { method } } else { late(&link) })
+        });
+        Bound { binding, turn, number }
+    }
 }
 
 /// Calls to an object of this process that need not run any more leave its queue.

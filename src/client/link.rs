@@ -20,11 +20,14 @@ pub(crate) struct Link {
     pub(crate) client: Client,
     pub(crate) uri: Uri,
     interface: &'static [Method],
+    /// Each call keeps its turn until it has ended.
+    strict: bool,
     place: Mutex<Place>,
     /// There was a binding.
     found: AtomicBool,
     /// Whoever needs a new binding stands in this queue; it is first come, first served.
     queue: Arc<tokio::sync::Mutex<()>>,
+    /// How many stand in it; one more where every call has to.
     queued: AtomicUsize,
     /// The correlation id of a call is its number beyond this.
     correlations: u128,
@@ -42,16 +45,32 @@ struct Place {
 
 impl Link {
     pub(crate) fn new(client: Client, uri: Uri, interface: &'static [Method]) -> Arc<Link> {
+        Link::make(client, uri, interface, None, false)
+    }
+
+    /// The same way to the same object, for calls of which each waits for the end of the one before.
+    pub(crate) fn strict(&self) -> Arc<Link> {
+        Link::make(self.client.clone(), self.uri.clone(), self.interface, self.last(), true)
+    }
+
+    fn make(
+        client: Client,
+        uri: Uri,
+        interface: &'static [Method],
+        binding: Option<Arc<Binding>>,
+        strict: bool,
+    ) -> Arc<Link> {
         let correlations = client.correlations();
         Arc::new(Link {
             client,
+            strict,
             correlations,
             uri,
             interface,
-            place: Mutex::default(),
-            found: AtomicBool::new(false),
+            found: AtomicBool::new(binding.is_some()),
+            place: Mutex::new(Place { binding, made: 0 }),
             queue: Arc::default(),
-            queued: AtomicUsize::new(0),
+            queued: AtomicUsize::new(strict.into()),
             sent: AtomicU64::new(0),
         })
     }
@@ -63,9 +82,8 @@ impl Link {
         interface: &'static [Method],
         object: Arc<dyn LocalObject>,
     ) -> Arc<Link> {
-        let link = Link::new(client, uri, interface);
-        link.set(Some(Arc::new(Binding::local(object, interface))));
-        link
+        let binding = Arc::new(Binding::local(object, interface));
+        Link::make(client, uri, interface, Some(binding), false)
     }
 
     /// A new call: its number, in the order in which calls are made, and the binding, if calls can start on it now and nobody who came
@@ -180,6 +198,11 @@ impl Link {
     /// Whether there was such an object.
     pub(crate) fn was_found(&self) -> bool {
         self.found.load(Ordering::Relaxed)
+    }
+
+    /// Whether each call waits for the end of the one before.
+    pub(crate) fn is_strict(&self) -> bool {
+        self.strict
     }
 
     /// Whether asking anew can find the object elsewhere.

@@ -7,6 +7,7 @@
 #[cfg(feature = "blocking")]
 mod background;
 mod backoff;
+pub mod batch;
 pub mod binding;
 #[cfg(feature = "blocking")]
 pub mod blocking;
@@ -20,6 +21,7 @@ mod exchange;
 mod keys;
 mod link;
 mod pool;
+pub mod promise;
 pub mod proxy;
 pub mod report;
 mod request;

@@ -3,7 +3,8 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::client::call::Call;
+use crate::client::batch::Batch;
+use crate::client::call::{Call, Typed};
 use crate::client::client::Client;
 use crate::client::connect::{Connect, FromLink, IntoUri};
 use crate::client::link::Link;
@@ -61,13 +62,18 @@ impl<A: Interface + ?Sized> Proxy<A> {
     where
         A: Accepts<M>,
     {
-        let call = Call::new(Arc::clone(&self.link), A::INDEX, message);
-        if self.retrying { call.retry() } else { call }
+        self.call(Typed::new(message, A::INDEX))
     }
 
     /// The same proxy, each of whose calls is told to [`retry`](Call::retry).
     pub fn retrying(&self) -> Proxy<A> {
         Proxy { retrying: true, ..self.clone() }
+    }
+
+    #[inline]
+    pub(crate) fn call<M: RemoteMessage>(&self, call: Typed<M>) -> Call<M> {
+        let call = Call::new(Arc::clone(&self.link), call);
+        if self.retrying { call.retry() } else { call }
     }
 
     /// Sends a message without waiting for anything, in order with the calls made through this proxy. Whether it arrives and how it ends,
@@ -80,6 +86,34 @@ impl<A: Interface + ?Sized> Proxy<A> {
         A: Accepts<M>,
     {
         self.send(message).send_oneway();
+    }
+
+    /// The same object by way of a proxy whose calls, and those of its clones, each wait for the end of the one before: the order in which they
+    /// are made is the order in which they end, and how a call ended is known before the next one begins.
+    ///
+    /// A call that fails, or is given up, is no hindrance to the ones behind it. The time that a call waits for its turn is its own: what has no
+    /// turn in time is [`OutOfTime`](crate::NotStarted::OutOfTime) and has not run. A call that has begun keeps its turn until it is awaited to
+    /// its end, or dropped. Nobody hears of a oneway's end, so nobody waits for it; but it waits for the calls before it.
+    ///
+    /// ```no_run
+    /// # #[cfg(all(feature = "macros", feature = "daemon"))] {
+    /// # struct Account;
+    /// # #[pyroxene::remote]
+    /// # impl Account {
+    /// #     pub fn balance(&self) -> u64 { 0 }
+    /// # }
+    /// # fn example(account: AccountProxy) {
+    /// let strict = AccountProxy::from(account.proxy().strict());
+    /// # }
+    /// # }
+    /// ```
+    pub fn strict(&self) -> Proxy<A> {
+        Proxy::from_link(self.link.strict())
+    }
+
+    /// Calls that are made together, in one frame.
+    pub fn batch(&self) -> Batch<A> {
+        Batch::new(Arc::clone(&self.link))
     }
 
     /// The same object as seen through another interface, such as a shared trait. Which of its methods the object has, shows when they are

@@ -13,7 +13,7 @@ use crate::client::call::mismatch;
 use crate::client::dyn_proxy::Named;
 use crate::client::error::CallError;
 use crate::client::exchange::Exchange;
-use crate::client::request::{Request, Terms};
+use crate::client::request::{Queue, Request, Terms};
 use crate::codec::Value;
 use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
@@ -97,15 +97,15 @@ impl Request for NamedItems {
         self.0.serializer(choice)
     }
 
-    fn write(&self, choice: Choice, handle: u32, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
-        self.0.write(choice, handle, object, out)
+    fn write_message(&self, choice: Choice, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
+        self.0.write_message(choice, object, out)
     }
 
     fn other_signature(&self, _: &Binding) -> Option<String> {
         None
     }
 
-    fn read(_: &Answer, _: &Budget) -> Result<Items<Value>, String> {
+    fn read(&self, _: &Answer, _: &Binding, _: &Budget) -> Result<Items<Value>, String> {
         Err("it is not a stream of items".to_owned())
     }
 
@@ -117,12 +117,12 @@ impl Request for NamedItems {
         None
     }
 
-    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) -> LocalItems {
+    fn submit(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms, queue: &mut impl Queue) -> LocalItems {
         let (sender, receiver) = oneshot::channel();
         let Named { method, args } = self.0;
         let object_label = Arc::clone(object.label());
         let caller = DynReader { sender, object: object_label, method: method.clone(), correlation: call.correlation };
-        object.submit(Invocation::local_dyn(choice.index, args, call.deadline, call.facts, caller));
+        queue.put(Invocation::local_dyn(choice.index, args, call.deadline, call.facts, caller));
         LocalItems { method, outcome: receiver }
     }
 
@@ -134,8 +134,8 @@ impl Request for NamedItems {
         None
     }
 
-    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms) {
-        self.0.tell(choice, object, call);
+    fn tell(self, choice: Choice, object: &Arc<dyn LocalObject>, call: Terms, queue: &mut impl Queue) {
+        self.0.tell(choice, object, call, queue);
     }
 }
 

@@ -343,6 +343,10 @@ impl LocalDaemon for Inner {
     fn find(&self, target: &Target) -> Option<Arc<dyn LocalObject>> {
         Some(Arc::new(self.place_of(target)?.entry) as Arc<dyn LocalObject>)
     }
+
+    fn is_at(&self, endpoint: &Endpoint) -> bool {
+        self.endpoint == *endpoint
+    }
 }
 
 impl Drop for Inner {

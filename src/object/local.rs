@@ -35,6 +35,8 @@ pub trait LocalObject: Send + Sync {
 pub trait LocalDaemon: Send + Sync {
     /// The object that is meant.
     fn find(&self, target: &Target) -> Option<Arc<dyn LocalObject>>;
+    /// Whether this is the address by which others know it.
+    fn is_at(&self, endpoint: &Endpoint) -> bool;
 }
 
 /// The daemons of this process by the addresses they listen on. Simulations, where one process plays several machines, give each its own.

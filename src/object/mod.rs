@@ -6,6 +6,7 @@
 pub mod attempts;
 pub mod context;
 pub mod facts;
+pub(crate) mod first_fault;
 pub mod interface;
 pub mod invocation;
 pub mod items;

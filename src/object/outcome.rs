@@ -148,6 +148,18 @@ pub enum NotStarted {
         /// When it is started again, milliseconds.
         retry_after_ms: u32,
     },
+    /// A call before it in the same batch failed, which was to stop at the first fault.
+    #[error("a call before it in the batch failed, and the batch stops at the first fault")]
+    Skipped,
+    /// The call failed that was to end with the object this one is made on.
+    #[error("the call failed that it depends on: {problem}")]
+    DependencyFailed {
+        /// How that call failed.
+        problem: String,
+    },
+    /// The object that a call ended with is not where that call was made. Its caller waits for the reference and calls the object itself.
+    #[error("the object is elsewhere; call it by the reference, once it has arrived")]
+    Elsewhere,
     /// None of its attempts ran; it was told to make several. It does not travel, and stays the last of them.
     #[error("{last}; it was tried {} times", attempts.count() + 1)]
     #[serde(skip)]
@@ -213,6 +225,9 @@ impl NotStarted {
             NotStarted::Unresolved { .. } => "Pyroxene.Unresolved",
             NotStarted::NotSent { .. } => "Pyroxene.NotSent",
             NotStarted::Unsupported { .. } => "Pyroxene.Unsupported",
+            NotStarted::Skipped => "Pyroxene.Skipped",
+            NotStarted::DependencyFailed { .. } => "Pyroxene.DependencyFailed",
+            NotStarted::Elsewhere => "Pyroxene.Elsewhere",
             NotStarted::Deadlock { .. } => "Pyroxene.Deadlock",
             NotStarted::Restarting { .. } => "Pyroxene.Restarting",
             NotStarted::Retried { last, .. } => last.class(),
@@ -254,6 +269,12 @@ pub enum Unknown {
         /// Why not.
         problem: String,
     },
+    /// It ended in a fault for which the reply to its batch had no room.
+    #[error("{method} ended in a fault for which the reply to its batch had no room")]
+    Untold {
+        /// The method.
+        method: String,
+    },
     /// One of its attempts may have run; it was told to make several. It does not travel, and stays the last of them.
     #[error("{last}; it was tried {} times", attempts.count() + 1)]
     #[serde(skip)]
@@ -279,6 +300,7 @@ impl Unknown {
             Unknown::Disconnected { .. } => "Pyroxene.Disconnected",
             Unknown::OutOfTime { .. } => "Pyroxene.TimedOut",
             Unknown::Aborted { .. } => "Pyroxene.Aborted",
+            Unknown::Untold { .. } => "Pyroxene.Untold",
             Unknown::SessionLost { .. } => "Pyroxene.SessionLost",
             Unknown::Retried { last, .. } => last.class(),
         }

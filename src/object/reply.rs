@@ -10,6 +10,7 @@ use crate::codec::fault::{Detail, Fault};
 use crate::codec::{self, Value};
 use crate::object::context::Caller;
 use crate::object::facts::Facts;
+use crate::object::first_fault::FirstFault;
 use crate::object::interface::{MethodFlags, signature_of};
 use crate::object::items::producer::{ItemSink, Producer};
 use crate::object::items::{ItemSource, Items};
@@ -21,9 +22,9 @@ use crate::wire::{CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
 /// The outgoing side of a connection, as a reply sees it: one lane for each object that the peer calls.
 pub trait ReplySink: Send + Sync {
     /// Hands the connection's outgoing buffer to `write`, with the bytes of the largest frame that the peer accepts, and releases what the
-    /// call held: its place among the calls in flight and `size` bytes. `write` may be called at most once; not at all when the connection
-    /// is gone.
-    fn answer(&self, size: u32, write: &mut dyn FnMut(&mut Vec<u8>, u32));
+    /// call `seq` held: its place among the calls in flight and `size` bytes. `write` may be called at most once; not at all when the
+    /// connection is gone.
+    fn answer(&self, seq: u16, size: u32, write: &mut dyn FnMut(&mut Vec<u8>, u32));
     /// The call of `seq` has left the object's queue, on the object's thread. Says whether its caller waits no more.
     fn started(&self, seq: u16) -> bool;
     /// The call was taken out of the object's queue, on whatever thread.
@@ -115,10 +116,12 @@ pub(crate) struct LocalCaller<M: RemoteMessage> {
     pub(crate) correlation: CorrelationId,
     /// What does not run may be made again.
     pub(crate) again: bool,
+    /// Its place in a batch that stops at the first fault.
+    pub(crate) place: Option<Place>,
 }
 
-/// How a call in this process ended.
-pub(crate) type LocalEnd<M> = Result<<M as RemoteMessage>::Output, Box<Refusal<M>>>;
+/// How a call in this process ended: with what the handler returned, or otherwise.
+pub(crate) type LocalEnd<M> = Result<Result<<M as RemoteMessage>::Reply, <M as RemoteMessage>::Error>, Box<Refusal<M>>>;
 
 /// How a call in this process ended, when its handler did not end it.
 pub(crate) struct Refusal<M> {
@@ -127,8 +130,46 @@ pub(crate) struct Refusal<M> {
     pub(crate) message: Option<M>,
 }
 
+/// The place of a call in a batch that stops at the first fault.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) first_fault: Arc<FirstFault>,
+    pub(crate) at: u32,
+}
+
+impl Place {
+    /// Whether a call before this one failed.
+    fn is_skipped(place: Option<&Place>) -> bool {
+        place.is_some_and(|place| place.first_fault.is_before(place.at))
+    }
+
+    /// The call at this place has failed; the failure that its caller is told.
+    fn failed(place: Option<&Place>, failure: Failure) -> Failure {
+        let Some(place) = place else { return failure };
+        if failure == Failure::NotStarted(NotStarted::Cancelled) && Place::is_skipped(Some(place)) {
+            return Failure::NotStarted(NotStarted::Skipped);
+        }
+        place.first_fault.note(place.at);
+        failure
+    }
+}
+
+impl<M: RemoteMessage> LocalCaller<M> {
+    /// The call ends with what the handler returned.
+    fn end(self, output: M::Output) {
+        let outcome = M::outcome(output);
+        if let (Err(_), Some(place)) = (&outcome, &self.place) {
+            place.first_fault.note(place.at);
+        }
+        if let Some(sender) = self.sender {
+            let _ = sender.send(Ok(outcome));
+        }
+    }
+}
+
 impl<M: RemoteMessage> LocalReply for LocalCaller<M> {
     fn fail(self: Box<Self>, failure: Failure) {
+        let failure = Place::failed(self.place.as_ref(), failure);
         if let Some(sender) = self.sender {
             let failure = match failure {
                 // In one process it is another message altogether that does not fit.
@@ -147,7 +188,7 @@ impl<M: RemoteMessage> LocalReply for LocalCaller<M> {
     }
 
     fn is_abandoned(&self) -> bool {
-        self.sender.as_ref().is_some_and(oneshot::Sender::is_closed)
+        self.sender.as_ref().is_some_and(oneshot::Sender::is_closed) || Place::is_skipped(self.place.as_ref())
     }
 
     fn poll_abandoned(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -173,23 +214,29 @@ pub(crate) struct DynCaller {
     pub(crate) method: String,
     /// The correlation id of the call.
     pub(crate) correlation: CorrelationId,
+    /// Its place in a batch that stops at the first fault.
+    pub(crate) place: Option<Place>,
 }
 
 impl LocalReply for DynCaller {
     fn fail(self: Box<Self>, failure: Failure) {
+        let failure = Place::failed(self.place.as_ref(), failure);
         if let Some(sender) = self.sender {
             let _ = sender.send(Err(failure));
         }
     }
 
     fn value(self: Box<Self>, outcome: Result<Value, Fault>) {
+        if let (Err(_), Some(place)) = (&outcome, &self.place) {
+            place.first_fault.note(place.at);
+        }
         if let Some(sender) = self.sender {
             let _ = sender.send(outcome.map_err(|fault| Failure::Failed(Box::new(fault))));
         }
     }
 
     fn is_abandoned(&self) -> bool {
-        self.sender.as_ref().is_some_and(oneshot::Sender::is_closed)
+        self.sender.as_ref().is_some_and(oneshot::Sender::is_closed) || Place::is_skipped(self.place.as_ref())
     }
 
     fn poll_abandoned(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -338,10 +385,8 @@ impl Reply {
             }
             Some(To::Local(local)) if (local.as_ref() as &dyn std::any::Any).is::<LocalCaller<M>>() => {
                 let any: Box<dyn std::any::Any> = local;
-                if let Ok(caller) = any.downcast::<LocalCaller<M>>()
-                    && let Some(sender) = caller.sender
-                {
-                    let _ = sender.send(Ok(output));
+                if let Ok(caller) = any.downcast::<LocalCaller<M>>() {
+                    caller.end(output);
                 }
             }
             Some(To::Local(local)) => {
@@ -470,7 +515,7 @@ impl WireReply {
 
     fn send<R: serde::Serialize, E: RemoteError>(self, outcome: Result<R, E>, facts: Option<&Facts>) {
         if self.oneway {
-            self.sink.answer(self.size, &mut |_, _| {});
+            self.sink.answer(self.seq, self.size, &mut |_, _| {});
             return;
         }
         match outcome {
@@ -490,7 +535,7 @@ impl WireReply {
     fn open<M: RemoteMessage>(self, output: M::Output, facts: Option<&Facts>) {
         let source = match M::outcome(output).map(M::into_items) {
             Ok(Ok(source)) if !self.oneway => source,
-            Ok(Ok(_)) => return self.sink.answer(self.size, &mut |_, _| {}),
+            Ok(Ok(_)) => return self.sink.answer(self.seq, self.size, &mut |_, _| {}),
             Ok(Err(value)) => return self.send::<_, M::Error>(Ok(value), facts),
             Err(error) => return self.send::<M::Reply, _>(Err(error), facts),
         };
@@ -513,7 +558,7 @@ impl WireReply {
 
     fn fail(self, failure: &Failure, facts: Option<&Facts>) {
         if self.oneway {
-            self.sink.answer(self.size, &mut |_, _| {});
+            self.sink.answer(self.seq, self.size, &mut |_, _| {});
             return;
         }
         let fault = failure.to_fault(self.serializer, self.sink.object(), self.method());
@@ -530,7 +575,7 @@ impl WireReply {
 
     /// Writes a reply; what cannot be written, or panics when it is asked to write itself, becomes a fault that says so, which always can.
     fn write(self, facts: Option<&Facts>, mut frame: impl FnMut(&WireReply, &mut Vec<u8>, u32) -> Result<(), String>) {
-        self.sink.answer(self.size, &mut |out, limit| {
+        self.sink.answer(self.seq, self.size, &mut |out, limit| {
             let start = out.len();
             let fault = match panic::guard(|| frame(&self, out, limit)) {
                 Ok(Ok(())) => return,

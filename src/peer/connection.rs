@@ -14,6 +14,7 @@ use crate::peer::bulk::{Bulk, Order};
 use crate::peer::given_up::GivenUp;
 use crate::peer::in_flight::{Answer, Ending, InFlight};
 use crate::peer::items::{self, Inlet};
+use crate::peer::promises::Promises;
 use crate::peer::stream::Streams;
 use crate::wire::chunk::CHUNK_BYTES;
 use crate::wire::{CorrelationId, Features, Flags, FrameWriter, Limits, MessageType, PeerLimits, SerializerId};
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) verbose: bool,
     /// Calls of the peer for whose replies nobody waits any more.
     pub(crate) given_up: GivenUp,
+    /// Calls of the peer that end with references, and those that wait for these. Locked before the state, never after it.
+    promises: Mutex<Promises>,
 }
 
 pub(crate) struct State {
@@ -326,7 +329,7 @@ impl Shared {
             streams: Streams::default(),
         };
         let verbose = slog::Drain::is_enabled(&log, slog::Level::Debug);
-        let (state, given_up) = (Mutex::new(state), GivenUp::default());
+        let (state, given_up, promises) = (Mutex::new(state), GivenUp::default(), Mutex::default());
         Arc::new(Shared {
             state,
             limits,
@@ -337,11 +340,16 @@ impl Shared {
             log,
             verbose,
             given_up,
+            promises,
         })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn promises(&self) -> MutexGuard<'_, Promises> {
+        self.promises.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What decoding one message of the peer may cost.

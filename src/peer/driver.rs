@@ -3,11 +3,13 @@
 //! One write per wake-up carries every frame that waits, one read brings as many as the socket has; then the objects and callers those
 //! are for get their turn before the next write. That is what makes many small calls cheap.
 
+mod batches;
 mod calls;
 mod chunks;
 mod frames;
 mod inlets;
 mod once;
+mod pipelines;
 
 use std::collections::VecDeque;
 use std::future::Future;

@@ -65,6 +65,11 @@ impl Exports {
         Ok(self.open.len() - 1)
     }
 
+    /// The daemon whose objects they are.
+    pub(crate) fn daemon(&self) -> Option<Weak<dyn LocalDaemon>> {
+        self.daemon.clone()
+    }
+
     pub(crate) fn at(&mut self, handle: usize) -> Option<&mut Export> {
         self.open.get_mut(handle)
     }
@@ -96,16 +101,27 @@ impl Export {
         }
     }
 
-    /// Takes a place in the object's queue; this connection may hold at most half of them.
+    /// Takes places for so many calls in the object's queue, or none; this connection may hold at most half of them.
     ///
     /// # Errors
-    /// It holds half.
-    pub(crate) fn admit(&mut self) -> Result<(), NotStarted> {
-        if self.waiting() >= self.share {
+    /// It would hold more than half.
+    #[inline]
+    pub(crate) fn admit(&mut self, calls: u32) -> Result<(), NotStarted> {
+        if u64::from(self.waiting()) + u64::from(calls) > u64::from(self.share) {
+            if calls > self.share {
+                return Err(NotStarted::Unsupported {
+                    method: "a batch".to_owned(),
+                    problem: format!(
+                        "{} takes at most {} calls of one connection at a time; make smaller batches",
+                        self.object.label(),
+                        self.share
+                    ),
+                });
+            }
             let what = format!("this connection's half of the mailbox of {}", self.object.label());
             return Err(NotStarted::Busy { what, retry_after_ms: 10 });
         }
-        self.pushed = self.pushed.wrapping_add(1);
+        self.pushed = self.pushed.wrapping_add(calls);
         Ok(())
     }
 }

@@ -33,7 +33,7 @@ const FOREIGN: PeerLimits = PeerLimits { max_message: 64 * 1024 * 1024, in_fligh
 const FOREIGN_TIMEOUT_MS: u32 = 30_000;
 
 /// In place of the handle of an object that is yet to be opened.
-const NO_OBJECT: u32 = u32::MAX;
+pub(crate) const NO_OBJECT: u32 = u32::MAX;
 
 /// A connection that a client opened.
 pub struct Opened {

@@ -41,7 +41,7 @@ impl Lane {
 }
 
 impl ReplySink for Lane {
-    fn answer(&self, size: u32, write: &mut dyn FnMut(&mut Vec<u8>, u32)) {
+    fn answer(&self, _: u16, size: u32, write: &mut dyn FnMut(&mut Vec<u8>, u32)) {
         let mut state = self.shared.lock();
         state.answered += 1;
         state.answered_bytes += u64::from(size);

@@ -5,6 +5,7 @@
 //! - Must never know: who stands above it, actix.
 
 mod assembly;
+mod batch;
 mod bulk;
 pub mod connection;
 mod credit;
@@ -16,6 +17,8 @@ pub mod handshake;
 pub mod in_flight;
 mod items;
 pub mod lane;
+mod promise_lane;
+mod promises;
 mod replies;
 mod room;
 pub mod session;

@@ -142,7 +142,7 @@ impl Session {
 
 impl Waiter {
     fn answer(self, reply: &[u8]) {
-        self.lane.answer(self.size, &mut |out, _| {
+        self.lane.answer(self.seq, self.size, &mut |out, _| {
             let start = out.len();
             out.extend_from_slice(reply);
             readdress(&mut out[start..], self.seq);
@@ -183,7 +183,7 @@ struct Once {
 }
 
 impl ReplySink for Once {
-    fn answer(&self, _: u32, write: &mut dyn FnMut(&mut Vec<u8>, u32)) {
+    fn answer(&self, _: u16, _: u32, write: &mut dyn FnMut(&mut Vec<u8>, u32)) {
         let mut reply = Vec::new();
         write(&mut reply, self.lane.max_message());
         self.session.end(self.sequence, reply);

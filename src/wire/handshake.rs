@@ -31,6 +31,11 @@ impl Features {
     /// Streams of items that a call carries.
     pub const INLETS: Features = Features(256);
 
+    /// BATCH.
+    pub const BATCHES: Features = Features(32);
+    /// PIPELINE.
+    pub const PIPELINES: Features = Features(64);
+
     /// What this version speaks.
     pub const OURS: Features = Features(
         Features::BIND.0
@@ -38,6 +43,8 @@ impl Features {
             | Features::CANCEL.0
             | Features::STREAMS.0
             | Features::SESSIONS.0
+            | Features::BATCHES.0
+            | Features::PIPELINES.0
             | Features::CHUNKS.0
             | Features::INLETS.0,
     );

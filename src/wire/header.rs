@@ -75,6 +75,10 @@ pub enum MessageType {
     Session = 24,
     /// It is open.
     Opened = 25,
+    /// Many calls of one object.
+    Batch = 28,
+    /// A call that ends with a reference, or one on such a reference before it has arrived.
+    Pipeline = 29,
     /// A piece of a large message.
     Chunk = 30,
 }
@@ -98,6 +102,8 @@ impl TryFrom<u8> for MessageType {
             21 => MessageType::GoAway,
             24 => MessageType::Session,
             25 => MessageType::Opened,
+            28 => MessageType::Batch,
+            29 => MessageType::Pipeline,
             30 => MessageType::Chunk,
             found => return Err(FrameError::UnknownType { found }),
         })

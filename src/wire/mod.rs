@@ -6,6 +6,7 @@
 #![doc = include_str!("README.md")]
 
 pub mod annotation;
+pub mod batch;
 pub mod chain;
 pub mod chunk;
 pub mod discovery;
@@ -15,11 +16,13 @@ pub mod handshake;
 pub mod header;
 pub mod limits;
 pub mod payload;
+pub mod pipeline;
 pub mod stream;
 pub mod trace;
 pub(crate) mod varint;
 
 pub use annotation::{AnnotationId, Annotations, OnceKey};
+pub use batch::{BatchHead, BatchedCall, BatchedResult};
 pub use chain::{Chain, ChainLink};
 pub use error::{FrameError, PayloadError};
 pub use frame::{Frame, FrameWriter, Frames};
@@ -30,5 +33,6 @@ pub(crate) use header::readdress;
 pub use header::{CorrelationId, Flags, HEADER_LEN, Header, MessageType, SerializerId, VERSION};
 pub use limits::Limits;
 pub use payload::Payload;
+pub use pipeline::Pipeline;
 pub use stream::{Carried, Credit, ItemBatch};
 pub use trace::TraceParent;

@@ -40,6 +40,12 @@ impl Payload {
         Payload { whole: self.whole, span: self.span + (n << 32) - n }
     }
 
+    /// The same memory as `part`, which is a part of this one; none of it where it is not.
+    pub(crate) fn slice_ref(&self, part: &[u8]) -> Payload {
+        let at = part.as_ptr().addr().wrapping_sub(self.as_ptr().addr()).min(self.len());
+        Payload::part(&self.whole, self.at() + at, part.len().min(self.len() - at))
+    }
+
     /// How many bytes.
     #[inline]
     pub fn len(&self) -> usize {
@@ -114,6 +120,15 @@ mod tests {
             assert_eq!((part.len(), part.is_empty()), (expected.len(), expected.is_empty()));
             assert_eq!(part.to_bytes(), expected);
         }
+    }
+
+    #[test]
+    fn a_part_is_found_again() {
+        let payload = Payload::part(&Arc::new(Bytes::from_static(b"0123456789")), 2, 5);
+        assert_eq!(&payload.slice_ref(&payload[1..3])[..], b"34");
+        assert_eq!(&payload.slice_ref(&payload[4..])[..], b"6");
+        assert!(payload.slice_ref(&[]).is_empty());
+        assert!(payload.slice_ref(&b"345".to_vec()).len() <= 3, "whatever it is, it is not beyond the end");
     }
 
     #[test]

@@ -76,6 +76,22 @@ fn a_proxy_may_go_to_any_thread() {
 }
 
 #[test]
+fn batches_and_strict_proxies_are_those_of_async_code() {
+    let server = Server::start();
+    let worker = server.worker();
+    let batch = worker.proxy().batch().stop_at_fault();
+    let (ran, refused, skipped) = batch.add(worker.run(1)).add(worker.refuse(2)).add(worker.run(3)).send().wait();
+    assert_eq!((ran, refused), (Ok(1), Err(CallError::Raised(Refused { id: 2 }))));
+    assert_eq!(skipped, Err(CallError::NotStarted(NotStarted::Skipped)));
+    worker.proxy().batch().add_all((4..=6).map(|id| worker.run(id))).do_send();
+    let strict = WorkerProxy::from(worker.proxy().strict());
+    assert_eq!(strict.run(7).wait(), Ok(7));
+    assert_eq!(worker.run(8).wait(), Ok(8));
+    let ran = server.journal.read();
+    assert_eq!(ran.iter().filter(|id| **id != 7).copied().collect::<Vec<u64>>(), [1, 2, 4, 5, 6, 8]);
+}
+
+#[test]
 fn calls_end_as_they_do_in_async_code() {
     let server = Server::start();
     for worker in [server.worker(), WorkerProxy::connect(&server.uri).wait().unwrap()] {

@@ -12,11 +12,12 @@ use pyroxene::codec::budget::Budget;
 use pyroxene::codec::call::{NamedCall, NamedConnect};
 use pyroxene::codec::fault::{Detail, Fault};
 use pyroxene::object::outcome::{Failure, NotStarted};
+use pyroxene::wire::batch::SizedParts;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::{
-    AnnotationId, Bind, BindingTable, BoundMethod, Carried, Chain, ChainLink, CorrelationId, Credit, Features, Flags,
-    Frame, FrameWriter, GoAway, Hello, ItemBatch, MessageType, OnceKey, PeerLimits, SerializerId, SessionOpened,
-    Target, Welcome,
+    AnnotationId, BatchHead, BatchedCall, BatchedResult, Bind, BindingTable, BoundMethod, Carried, Chain, ChainLink,
+    CorrelationId, Credit, Features, Flags, Frame, FrameWriter, GoAway, Hello, ItemBatch, MessageType, OnceKey,
+    PeerLimits, Pipeline, SerializerId, SessionOpened, Target, Welcome,
 };
 use serde::Serialize;
 
@@ -272,6 +273,54 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             let whole = plain(MessageType::Invoke, 7, &invoke);
             let chunk = |number, piece: &[u8]| plain(MessageType::Chunk, number, piece);
             [chunk(3, &whole[..42]), chunk(3, &whole[42..]), chunk(5, &[])].concat()
+        }),
+        ("batch", "BATCH: method 1 with Withdraw { amount: 300 }, and a call by name; it stops at the first fault", {
+            let payload = with(&|out| {
+                let mut parts = SizedParts::default();
+                BatchHead { handle: 0, stop_at_fault: true }.encode(out);
+                for (method, bytes) in [(Some(1), &invoke[2..]), (None, &in_msgpack)] {
+                    BatchedCall::begin(method, out);
+                    let put = |out: &mut Vec<u8>| -> Result<(), ()> {
+                        out.extend_from_slice(bytes);
+                        Ok(())
+                    };
+                    parts.push(out, put).unwrap();
+                }
+            });
+            plain(MessageType::Batch, 7, &payload)
+        }),
+        (
+            "result_batch",
+            "RESULT: of a batch: 70, an error that the object raised, and the three outcomes without bytes",
+            {
+                let payload = with(&|out| {
+                    let fault = with(&|out| raised.encode(SerializerId::POSTCARD, out).unwrap());
+                    for outcome in [
+                        BatchedResult::Value(&postcard(&70_u64)),
+                        BatchedResult::Fault(&fault),
+                        BatchedResult::Skipped,
+                        BatchedResult::ValueTooLarge,
+                        BatchedResult::FaultTooLarge,
+                    ] {
+                        outcome.encode(out);
+                    }
+                });
+                frame(MessageType::Result, SerializerId::POSTCARD, Flags::BATCH, 7, CorrelationId::NONE, &payload)
+            },
+        ),
+        ("pipeline", "PIPELINE: a call that ends with a reference, and one on what call 7 will end with", {
+            let promise = with(&|out| {
+                Pipeline::Promise.encode(out);
+                out.extend_from_slice(&invoke);
+            });
+            let call = NamedCall { object: String::new(), ..call };
+            let on = with(&|out| {
+                Pipeline::On(7).encode(out);
+                call.encode(SerializerId::MESSAGE_PACK, out).unwrap();
+            });
+            let (kind, id) = (MessageType::Pipeline, SerializerId::MESSAGE_PACK);
+            let on = frame(kind, id, Flags::default(), 8, CorrelationId::NONE, &on);
+            [plain(kind, 7, &promise), on].concat()
         }),
         ("ping", "PING, and what answers it", {
             [plain(MessageType::Ping, 2, b"ping"), plain(MessageType::Ping, 2, b"pong")].concat()

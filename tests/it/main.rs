@@ -7,6 +7,7 @@
 mod support;
 
 mod announce;
+mod batches;
 mod blocking;
 mod calls;
 mod cancel;
@@ -21,6 +22,7 @@ mod limits;
 mod macros;
 mod once;
 mod order;
+mod pipelining;
 #[cfg(unix)]
 mod processes;
 mod reconnect;
@@ -28,5 +30,6 @@ mod retries;
 mod shutdown;
 mod simulation;
 mod streams;
+mod strict;
 mod supervision;
 mod wire_properties;

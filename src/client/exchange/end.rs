@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::client::binding::{Binding, Route};
 use crate::client::error::CallError;
 use crate::client::exchange::{ATTEMPTS, Ended, Exchange, State};
+use crate::client::link::Link;
 use crate::client::request::Request;
 use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
@@ -20,7 +21,6 @@ impl<R: Request> Exchange<R> {
     pub(super) fn end(&mut self, ending: Ending, expiry: Option<Instant>) -> Option<Ended<R>> {
         let State::Waiting { binding, .. } = std::mem::replace(&mut self.state, State::Done) else { return None };
         let Route::Remote(connection, _) = &binding.route else { return None };
-        let budget = Budget::default();
         if let Ending::Reply(Answer { annotations: Some(annotations), .. }) = &ending
             && let Some(facts) = &self.facts
         {
@@ -28,36 +28,23 @@ impl<R: Request> Exchange<R> {
         }
         match ending {
             Ending::Reply(answer) if answer.flags.contains(Flags::EXCEPTION) => {
-                let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {
-                    Ok(fault) => fault,
-                    Err(problem) => {
-                        return Some(Err(CallError::Failed(Box::new(self.unreadable(&problem.to_string())))));
-                    }
-                };
-                match Failure::from_fault(fault, &budget) {
-                    Ok(Failure::NotStarted(why)) => {
-                        let why = why.told_to(|| self.other_signature(&binding));
+                match fault_of(self.request.as_ref()?, &answer, &binding, &self.link) {
+                    CallError::NotStarted(why) => {
                         self.recall(expiry);
                         self.again(&binding, why)
                     }
-                    Ok(failure) => Some(Err(failure.into())),
-                    Err(fault) => Some(Err(match R::raised(&fault, &budget) {
-                        Some(error) => CallError::Raised(error),
-                        None => CallError::Failed(Box::new(fault)),
-                    })),
+                    error => Some(Err(error)),
                 }
             }
             Ending::Reply(answer) if answer.flags.contains(Flags::ITEM_STREAM) => {
                 let items = connection.items(&answer).and_then(|items| R::open(Box::new(items)));
                 let problem = "it is a stream of items, which was not asked for";
-                Some(items.ok_or_else(|| CallError::Failed(Box::new(self.unreadable(problem)))))
+                Some(items.ok_or_else(|| {
+                    let method = self.request.as_ref().map_or("", R::method);
+                    CallError::Failed(Box::new(unreadable(method, &self.link, problem)))
+                }))
             }
-            Ending::Reply(answer) => Some(R::read(&answer, &budget).map_err(|mut problem| {
-                if let Some(signature) = self.other_signature(&binding) {
-                    problem.push_str(&format!("; the object has another signature, the caller has {signature}"));
-                }
-                CallError::Failed(Box::new(self.unreadable(&problem)))
-            })),
+            Ending::Reply(answer) => Some(value_of(self.request.as_ref()?, &answer, &binding, &self.link)),
             Ending::OutOfTime => Some(Err(CallError::Unknown(self.out_of_time()))),
             Ending::Lost { written: true } => {
                 self.link.forget(&binding);
@@ -76,25 +63,9 @@ impl<R: Request> Exchange<R> {
         }
     }
 
-    pub(super) fn other_signature(&self, binding: &Binding) -> Option<String> {
-        self.request.as_ref()?.other_signature(binding)
-    }
-
     pub(super) fn out_of_time(&self) -> Unknown {
         let method = self.request.as_ref().map_or("the call", R::method).to_owned();
         Unknown::OutOfTime { method, timeout_ms: self.time_ms }
-    }
-
-    pub(super) fn unreadable(&self, problem: &str) -> Fault {
-        let method = self.request.as_ref().map_or("", R::method).to_owned();
-        Fault {
-            class: "Pyroxene.UnreadableReply".to_owned(),
-            message: format!("{method} ran, but its reply cannot be read here: {problem}"),
-            detail: crate::codec::fault::Detail::None,
-            traceback: Vec::new(),
-            object: self.link.uri.to_string(),
-            method,
-        }
     }
 
     pub(super) fn log(&self, ended: &Ended<R>) {
@@ -159,5 +130,52 @@ impl<R: Request> Exchange<R> {
             }
             _ => Some(Err(retry.conclude(error))),
         }
+    }
+}
+
+/// The value that a reply carries.
+#[inline]
+pub(crate) fn value_of<R: Request>(request: &R, answer: &Answer, binding: &Binding, link: &Link) -> Ended<R> {
+    request.read(answer, binding, &Budget::default()).map_err(|mut problem| {
+        if let Some(signature) = request.other_signature(binding) {
+            problem.push_str(&format!("; the object has another signature, the caller has {signature}"));
+        }
+        CallError::Failed(Box::new(unreadable(request.method(), link, &problem)))
+    })
+}
+
+/// The fault that a reply carries.
+#[cold]
+pub(crate) fn fault_of<R: Request>(
+    request: &R,
+    answer: &Answer,
+    binding: &Binding,
+    link: &Link,
+) -> CallError<R::Raised> {
+    let budget = Budget::default();
+    let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {
+        Ok(fault) => fault,
+        Err(problem) => {
+            return CallError::Failed(Box::new(unreadable(request.method(), link, &problem.to_string())));
+        }
+    };
+    match Failure::from_fault(fault, &budget) {
+        Ok(Failure::NotStarted(why)) => CallError::NotStarted(why.told_to(|| request.other_signature(binding))),
+        Ok(failure) => failure.into(),
+        Err(fault) => match R::raised(&fault, &budget) {
+            Some(error) => CallError::Raised(error),
+            None => CallError::Failed(Box::new(fault)),
+        },
+    }
+}
+
+pub(crate) fn unreadable(method: &str, link: &Link, problem: &str) -> Fault {
+    Fault {
+        class: "Pyroxene.UnreadableReply".to_owned(),
+        message: format!("{method} ran, but its reply cannot be read here: {problem}"),
+        detail: crate::codec::fault::Detail::None,
+        traceback: Vec::new(),
+        object: link.uri.to_string(),
+        method: method.to_owned(),
     }
 }

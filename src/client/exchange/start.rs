@@ -31,6 +31,7 @@ impl<R: Request> Exchange<R> {
                 problem,
             })));
         }
+        self.request.as_mut()?.prepare(&binding);
         let request = self.request.as_ref()?;
         if self.left_ms == 0 {
             let method = request.method().to_owned();
@@ -57,7 +58,7 @@ impl<R: Request> Exchange<R> {
                 }
                 self.link.sent(self.number);
                 let terms = self.terms();
-                let outcome = self.request.take()?.submit(choice, object, terms);
+                let outcome = self.request.take()?.submit(choice, object, terms, &mut { object });
                 self.state = State::Local { outcome, binding, timer: None };
                 None
             }
@@ -112,8 +113,9 @@ impl<R: Request> Exchange<R> {
         }
         let to = Destination { handle: *handle, object: &binding.object, method, serializer };
         let limit = connection.max_message();
-        let started = connection.start_with_items(&to, self.left_ms, cx.waker(), loans, |out, seq, streams| {
-            self.frame(serializer, Flags::ITEM_STREAM, seq, limit, out, |out| {
+        let patience = self.left_ms.saturating_add(self.link.client.grace(self.left_ms));
+        let started = connection.start_with_items(&to, patience, cx.waker(), loans, |out, seq, streams| {
+            self.frame(MessageType::Invoke, serializer, Flags::ITEM_STREAM, seq, limit, out, |out| {
                 streams.encode(out);
                 out.extend_from_slice(&payload);
                 Ok(())
@@ -144,12 +146,14 @@ impl<R: Request> Exchange<R> {
         out: &mut Vec<u8>,
     ) -> Result<(), String> {
         let serializer = request.serializer(choice);
-        self.frame(serializer, flags, seq, limit, out, |out| request.write(choice, handle, object, out))
+        self.frame(request.kind(), serializer, flags, seq, limit, out, |out| request.write(choice, handle, object, out))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "they are the parts of one frame")]
     #[inline]
     pub(super) fn frame(
         &self,
+        kind: MessageType,
         serializer: SerializerId,
         flags: Flags,
         seq: u16,
@@ -157,7 +161,7 @@ impl<R: Request> Exchange<R> {
         out: &mut Vec<u8>,
         payload: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
     ) -> Result<(), String> {
-        let mut frame = FrameWriter::begin(out, MessageType::Invoke, serializer, flags, seq, self.correlation);
+        let mut frame = FrameWriter::begin(out, kind, serializer, flags, seq, self.correlation);
         let default = self.link.client.config().timeout_ms;
         if self.left_ms != default {
             frame.annotate(out, AnnotationId::DEADLINE, &self.left_ms.to_be_bytes());
@@ -205,6 +209,11 @@ impl<R: Request> Exchange<R> {
     }
 
     pub(super) fn oneway(&mut self, binding: &Arc<Binding>) -> Result<(), NotStarted> {
+        let Some(request) = self.request.as_mut() else { return Ok(()) };
+        request.prepare(binding);
+        if request.tell_otherwise(&self.link, self.time_ms) {
+            return Ok(());
+        }
         let Some(request) = self.request.as_ref() else { return Ok(()) };
         let choice = request.choose(binding)?;
         match &binding.route {
@@ -212,7 +221,7 @@ impl<R: Request> Exchange<R> {
                 self.link.sent(self.number);
                 let terms = self.terms();
                 if let Some(request) = self.request.take() {
-                    request.tell(choice, object, terms);
+                    request.tell(choice, object, terms, &mut { object });
                 }
                 Ok(())
             }

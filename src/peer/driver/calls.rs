@@ -90,7 +90,7 @@ impl Driver {
                 Err(why) => return refuse(reply(&export.lane, method), why),
             }
         }
-        if let Err(why) = export.admit() {
+        if let Err(why) = export.admit(1) {
             return refuse(reply_to(sink, method), why);
         }
         let left = annotations.deadline_ms().map_or(self.default_deadline, |ms| Duration::from_millis(ms.into()));
@@ -120,7 +120,11 @@ impl Driver {
     }
 
     /// Finds out which object, which method and what arguments a call names.
-    fn open_call(&mut self, serializer: SerializerId, payload: Payload) -> Result<(usize, u32, Body), NotStarted> {
+    pub(super) fn open_call(
+        &mut self,
+        serializer: SerializerId,
+        payload: Payload,
+    ) -> Result<(usize, u32, Body), NotStarted> {
         if serializer == SerializerId::POSTCARD {
             let (handle, method, at) = indexes(&payload).ok_or_else(|| NotStarted::NoSuchMethod {
                 object: String::new(),
@@ -156,7 +160,7 @@ impl Driver {
     }
 
     /// Why no call is taken any more.
-    fn refuse_new(&self) -> NotStarted {
+    pub(super) fn refuse_new(&self) -> NotStarted {
         // Counted before it is answered, or an earlier call that still runs could be taken for the one that was.
         self.shared.lock().admitted = self.admitted;
         NotStarted::Draining { what: "the daemon".to_owned() }
@@ -164,7 +168,7 @@ impl Driver {
 
     /// Why no further call of the peer can be taken now.
     #[inline]
-    fn over_limit(&mut self) -> Option<NotStarted> {
+    pub(super) fn over_limit(&mut self) -> Option<NotStarted> {
         // Answers are counted under the lock, so they are looked up only when those known of are not enough.
         let enough = self.admitted <= self.admissible && self.admitted_bytes <= self.admissible_bytes;
         if enough { None } else { self.over_limit_now() }

@@ -93,6 +93,8 @@ impl Driver {
                 }
                 state.draining = Some(away.map_or_else(|e| e.to_string(), |away| away.reason));
             }
+            MessageType::Batch => self.batch(&frame),
+            MessageType::Pipeline => return self.pipeline(&frame),
             MessageType::Cancel => return self.cancel(frame.header.seq),
             MessageType::Chunk => return self.chunk(&frame),
             MessageType::Item => {

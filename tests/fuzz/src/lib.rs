@@ -9,10 +9,12 @@ use pyroxene::codec::budget::Budget;
 use pyroxene::codec::call::{NamedCall, NamedConnect};
 use pyroxene::codec::fault::Fault;
 use pyroxene::uri::Uri;
+use pyroxene::wire::batch::SizedParts;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::stream::next_item;
 use pyroxene::wire::{
-    Bind, BindingTable, Credit, Frame, FrameWriter, GoAway, Hello, ItemBatch, SerializerId, SessionOpened, Welcome,
+    BatchHead, BatchedCall, BatchedResult, Bind, BindingTable, Credit, Frame, FrameWriter, GoAway, Hello, ItemBatch,
+    Pipeline, SerializerId, SessionOpened, Welcome,
 };
 
 /// Bytes of the largest frame here.
@@ -83,8 +85,42 @@ pub fn handshake(bytes: &[u8]) {
         assert_eq!(ItemBatch::decode(&out).map(|again| again.items), Ok(batch.items));
         assert!(rest.is_empty());
     }
+    batch(bytes);
+    if let Ok((pipeline, call)) = Pipeline::decode(bytes) {
+        let mut out = Vec::new();
+        pipeline.encode(&mut out);
+        out.extend_from_slice(call);
+        assert_eq!(Pipeline::decode(&out), Ok((pipeline, call)));
+    }
     for id in [SerializerId::JSON, SerializerId::MESSAGE_PACK] {
         let _ = NamedConnect::decode(id, bytes, &Budget::default());
+    }
+}
+
+/// The calls of a batch, and their outcomes: what is read, is written as something that reads the same.
+fn batch(bytes: &[u8]) {
+    if let Ok((head, mut rest)) = BatchHead::decode(bytes) {
+        let (mut out, mut parts, mut calls) = (Vec::new(), SizedParts::default(), Vec::new());
+        head.encode(&mut out);
+        while let Ok(call) = BatchedCall::take(&mut rest) {
+            BatchedCall::begin(call.method, &mut out);
+            let written: Result<(), ()> = parts.push(&mut out, |out| {
+                out.extend_from_slice(call.bytes);
+                Ok(())
+            });
+            assert_eq!(written, Ok(()));
+            calls.push(call);
+        }
+        let again = BatchHead::decode(&out);
+        assert_eq!(again.as_ref().map(|(head, _)| *head), Ok(head));
+        let mut rest = again.map_or(&[][..], |(_, rest)| rest);
+        assert!(calls.into_iter().all(|call| BatchedCall::take(&mut rest) == Ok(call)) && rest.is_empty());
+    }
+    let mut rest = bytes;
+    while let Ok(outcome) = BatchedResult::take(&mut rest) {
+        let mut out = Vec::new();
+        outcome.encode(&mut out);
+        assert_eq!(BatchedResult::take(&mut &out[..]), Ok(outcome));
     }
 }
 

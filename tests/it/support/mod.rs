@@ -7,4 +7,5 @@ pub(crate) mod flaky;
 pub(crate) mod memory;
 pub(crate) mod pair;
 pub(crate) mod raw_peer;
+pub(crate) mod relay;
 pub(crate) mod worker;
