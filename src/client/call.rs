@@ -21,9 +21,9 @@ use crate::object::interface::{Method, MethodFlags, signature_of};
 use crate::object::invocation::Invocation;
 use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
+use crate::object::local_caller::{LocalCaller, LocalEnd};
 use crate::object::message::{RemoteError, RemoteMessage};
 use crate::object::outcome::NotStarted;
-use crate::object::reply::{LocalCaller, LocalEnd};
 use crate::peer::in_flight::Answer;
 use crate::wire::{Annotations, SerializerId};
 

@@ -21,9 +21,9 @@ use crate::object::interface::MethodFlags;
 use crate::object::invocation::Invocation;
 use crate::object::items::{Incoming, Items};
 use crate::object::local::LocalObject;
+use crate::object::local_caller::DynReader;
 use crate::object::message::Never;
 use crate::object::outcome::{Failure, NotStarted};
-use crate::object::reply::DynReader;
 use crate::peer::in_flight::Answer;
 use crate::wire::SerializerId;
 

@@ -11,9 +11,10 @@ use crate::object::context::CallScope;
 use crate::object::facts::Facts;
 use crate::object::interface::{Interface, signature_of};
 use crate::object::items::{Incoming, carried};
+use crate::object::local_caller::{LocalCaller, LocalReply};
 use crate::object::message::RemoteMessage;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
-use crate::object::reply::{LocalCaller, LocalReply, Reply};
+use crate::object::reply::Reply;
 use crate::wire::Payload;
 
 /// One call: which method, with what, until when, and where its outcome goes.

@@ -11,6 +11,7 @@ pub mod interface;
 pub mod invocation;
 pub mod items;
 pub mod local;
+pub mod local_caller;
 pub mod message;
 pub mod outcome;
 pub mod panic;

@@ -397,6 +397,18 @@ fn detail<T: Serialize>(id: SerializerId, value: &T) -> Detail {
     }
 }
 
+/// The fault of a call that ran and whose reply cannot be sent.
+pub(crate) fn unwritable((object, method): (&str, &str), problem: &str) -> Fault {
+    Fault {
+        class: UNWRITABLE.to_owned(),
+        message: format!("{method} ran, but its reply cannot be sent: {problem}"),
+        detail: Detail::None,
+        traceback: Vec::new(),
+        object: object.to_owned(),
+        method: method.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
