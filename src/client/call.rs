@@ -12,6 +12,7 @@ use crate::client::error::CallError;
 use crate::client::exchange::Exchange;
 use crate::client::link::Link;
 use crate::client::request::{Queue, Request, Terms};
+use crate::client::retry::Retry;
 use crate::codec::args::Args;
 use crate::codec::budget::Budget;
 use crate::codec::call::NamedCall;
@@ -35,8 +36,8 @@ pub struct Call<M: RemoteMessage>(pub(crate) Exchange<Typed<M>>);
 
 impl<M: RemoteMessage> Call<M> {
     #[inline]
-    pub(crate) fn new(link: Arc<Link>, call: Typed<M>) -> Call<M> {
-        Call(Exchange::new(link, call))
+    pub(crate) fn new(link: Arc<Link>, call: Typed<M>, retry: Option<Box<Retry>>) -> Call<M> {
+        Call(Exchange::with(link, call, retry))
     }
 
     /// The time the call has, milliseconds; it travels with the call and limits the calls made on its behalf.
@@ -251,7 +252,7 @@ impl<M: RemoteMessage> Request for Typed<M> {
     }
 
     fn take_back(outcome: &mut LocalCall<M>) -> Option<Typed<M>> {
-        outcome.back.take().map(|message| Typed { message, index: outcome.index })
+        outcome.back.take().map(|message| Typed { message: *message, index: outcome.index })
     }
 
     fn submitted(_: &LocalCall<M>) -> &str {
@@ -287,8 +288,8 @@ impl<M: RemoteMessage> Typed<M> {
 pub(crate) struct LocalCall<M: RemoteMessage> {
     receiver: oneshot::Receiver<LocalEnd<M>>,
     index: usize,
-    /// The message of a call that did not run.
-    back: Option<M>,
+    /// The message of a call that did not run; boxed, since it hardly ever comes back.
+    back: Option<Box<M>>,
 }
 
 impl<M: RemoteMessage> Unpin for LocalCall<M> {}
@@ -301,7 +302,7 @@ impl<M: RemoteMessage> Future for LocalCall<M> {
         Poll::Ready(ended.ok().map(|outcome| match outcome {
             Ok(outcome) => outcome.map_err(CallError::Raised),
             Err(refusal) => {
-                self.back = refusal.message;
+                self.back = refusal.message.map(Box::new);
                 Err(refusal.failure.into())
             }
         }))

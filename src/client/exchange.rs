@@ -76,11 +76,17 @@ pub(crate) type Ended<R> = Result<<R as Request>::Value, CallError<<R as Request
 impl<R: Request> Exchange<R> {
     #[inline]
     pub(crate) fn new(link: Arc<Link>, request: R) -> Exchange<R> {
+        Exchange::with(link, request, None)
+    }
+
+    /// A call that is to be tried again, if it is.
+    #[inline]
+    pub(crate) fn with(link: Arc<Link>, request: R, retry: Option<Box<Retry>>) -> Exchange<R> {
         Exchange {
             link,
             request: Some(request),
             asked_ms: None,
-            retry: None,
+            retry,
             facts: None,
             correlation: CorrelationId::NONE,
             deadline: None,

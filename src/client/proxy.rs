@@ -72,8 +72,9 @@ impl<A: Interface + ?Sized> Proxy<A> {
 
     #[inline]
     pub(crate) fn call<M: RemoteMessage>(&self, call: Typed<M>) -> Call<M> {
-        let call = Call::new(Arc::clone(&self.link), call);
-        if self.retrying { call.retry() } else { call }
+        // Made first: a call is large, and is to be put together where it stays.
+        let retry = if self.retrying { Some(Box::default()) } else { None };
+        Call::new(Arc::clone(&self.link), call, retry)
     }
 
     /// Sends a message without waiting for anything, in order with the calls made through this proxy. Whether it arrives and how it ends,

@@ -158,14 +158,17 @@ impl Reply {
     /// Ends the call with what the handler returned.
     #[inline]
     pub(crate) fn send<M: RemoteMessage>(&mut self, output: M::Output) {
-        match self.to.take() {
-            Some(To::Wire(wire)) => {
-                if const { M::FLAGS.contains(MethodFlags::STREAM) } {
-                    wire.open::<M>(output, self.facts.as_deref());
-                } else {
-                    wire.send(M::outcome(output), self.facts.as_deref());
-                }
+        // Where it is: what is moved on as soon as it was put together is slow to move.
+        if let Some(To::Wire(wire)) = &self.to {
+            if const { M::FLAGS.contains(MethodFlags::STREAM) } {
+                wire.open::<M>(output, self.facts.as_deref());
+            } else {
+                wire.send(M::outcome(output), self.facts.as_deref());
             }
+            self.to = None;
+            return;
+        }
+        match self.to.take() {
             Some(To::Local(local)) if (local.as_ref() as &dyn std::any::Any).is::<LocalCaller<M>>() => {
                 let any: Box<dyn std::any::Any> = local;
                 if let Ok(caller) = any.downcast::<LocalCaller<M>>() {
@@ -185,7 +188,7 @@ impl Reply {
                 };
                 local.value(outcome);
             }
-            None => {}
+            Some(To::Wire(_)) | None => {}
         }
     }
 
@@ -285,7 +288,7 @@ impl WireReply {
         self.sink.method(self.method)
     }
 
-    fn send<R: serde::Serialize, E: RemoteError>(self, outcome: Result<R, E>, facts: Option<&Facts>) {
+    fn send<R: serde::Serialize, E: RemoteError>(&self, outcome: Result<R, E>, facts: Option<&Facts>) {
         if self.oneway {
             self.sink.answer(self.seq, self.size, &mut |_, _| {});
             return;
@@ -304,7 +307,7 @@ impl WireReply {
     }
 
     /// Replies with a stream, and begins it.
-    fn open<M: RemoteMessage>(self, output: M::Output, facts: Option<&Facts>) {
+    fn open<M: RemoteMessage>(&self, output: M::Output, facts: Option<&Facts>) {
         let source = match M::outcome(output).map(M::into_items) {
             Ok(Ok(source)) if !self.oneway => source,
             Ok(Ok(_)) => return self.sink.answer(self.seq, self.size, &mut |_, _| {}),
@@ -328,7 +331,7 @@ impl WireReply {
         }
     }
 
-    fn fail(self, failure: &Failure, facts: Option<&Facts>) {
+    fn fail(&self, failure: &Failure, facts: Option<&Facts>) {
         if self.oneway {
             self.sink.answer(self.seq, self.size, &mut |_, _| {});
             return;
@@ -337,7 +340,7 @@ impl WireReply {
         self.fault(&fault, facts);
     }
 
-    fn fault(self, fault: &Fault, facts: Option<&Facts>) {
+    fn fault(&self, fault: &Fault, facts: Option<&Facts>) {
         self.write(facts, |this, out, limit| {
             this.frame(facts, out, limit, Flags::EXCEPTION, |out| {
                 fault.encode(this.serializer, out).map_err(|e| e.to_string())
@@ -346,10 +349,10 @@ impl WireReply {
     }
 
     /// Writes a reply; what cannot be written, or panics when it is asked to write itself, becomes a fault that says so, which always can.
-    fn write(self, facts: Option<&Facts>, mut frame: impl FnMut(&WireReply, &mut Vec<u8>, u32) -> Result<(), String>) {
+    fn write(&self, facts: Option<&Facts>, mut frame: impl FnMut(&WireReply, &mut Vec<u8>, u32) -> Result<(), String>) {
         self.sink.answer(self.seq, self.size, &mut |out, limit| {
             let start = out.len();
-            let fault = match panic::guard(|| frame(&self, out, limit)) {
+            let fault = match panic::guard(|| frame(self, out, limit)) {
                 Ok(Ok(())) => return,
                 Ok(Err(problem)) => unwritable((self.sink.object(), self.method()), &problem),
                 Err(report) => outcome::panicked(report, self.sink.object(), self.method()),

@@ -4,6 +4,7 @@
 //! are for get their turn before the next write. That is what makes many small calls cheap.
 
 mod batches;
+mod beside;
 mod calls;
 mod chunks;
 mod frames;

@@ -187,7 +187,7 @@ impl InFlight {
     ///
     /// # Errors
     /// Its sequence number is not one in flight.
-    #[inline]
+    #[inline(always)]
     pub fn complete(&mut self, frame: Frame) -> Result<Option<Waker>, Stray> {
         let seq = frame.header.seq;
         let Some(slot) = self.slots.get_mut(usize::from(seq)) else { return Err(Stray) };

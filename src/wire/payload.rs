@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(&payload.slice_ref(&payload[1..3])[..], b"34");
         assert_eq!(&payload.slice_ref(&payload[4..])[..], b"6");
         assert!(payload.slice_ref(&[]).is_empty());
-        assert!(payload.slice_ref(&b"345".to_vec()).len() <= 3, "whatever it is, it is not beyond the end");
+        assert!(payload.slice_ref(b"345").len() <= 3, "whatever it is, it is not beyond the end");
     }
 
     #[test]

@@ -1,110 +1,84 @@
 //! Calls of the peer: judged, and handed to their objects.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::codec::call::NamedCall;
-use crate::object::facts::Facts;
 use crate::object::interface::MethodFlags;
 use crate::object::invocation::{Body, Invocation, nearest};
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{Reply, ReplySink, WireReply};
 use crate::peer::connection::Shared;
-use crate::peer::driver::{Driver, inlets, once};
+use crate::peer::driver::Driver;
+use crate::peer::driver::beside::Sink;
+use crate::peer::export::Export;
 use crate::peer::items;
-use crate::peer::lane::Lane;
-use crate::peer::session::Waiter;
-use crate::wire::{AnnotationId, Features, Flags, Frame, Payload, SerializerId};
+use crate::wire::{Features, Flags, Frame, Header, Payload, SerializerId};
 
 impl Driver {
-    // Always inlined where frames are taken: a call is put together in registers, and moved once.
+    // Always inlined where frames are taken: a call is put together in registers, and moved once. What is rare is a call away.
     #[inline(always)]
     pub(super) fn invoke(&mut self, frame: Frame, now: Instant) {
-        let Frame { header, annotations, mut payload } = frame;
+        let Frame { header, annotations, payload } = frame;
         let oneway = header.flags.contains(Flags::ONEWAY);
-        // Together they are not more than a message may have.
-        let size = header.payload_len + header.annotations_len;
         self.admitted += 1;
-        self.admitted_bytes += u64::from(size);
+        self.admitted_bytes += header.claimed();
         if self.cancelled > 0 && !oneway {
             self.shared.given_up.remove(header.seq);
         }
-        let (mut unwelcome, mut streams) = (self.unwelcome(), None);
-        let facts = if annotations.is_empty() { None } else { Facts::received(&annotations) };
-        if header.flags.contains(Flags::ITEM_STREAM) && self.shared.features.contains(Features::INLETS) {
-            match inlets::announced(&self.shared, payload.clone()) {
-                Ok((announced, rest)) => (streams, payload) = (Some(announced), rest),
-                Err(why) => unwelcome = unwelcome.or(Some(why)),
-            }
+        let plain = annotations.is_empty() && !header.flags.contains(Flags::ITEM_STREAM);
+        let (mut beside, payload) = if plain { (None, payload) } else { self.beside(header, &annotations, payload) };
+        if !self.is_welcome()
+            && let Some(why) = self.unwelcome()
+        {
+            return refuse(Arc::clone(&self.root) as Arc<dyn ReplySink>, header, 0, why);
         }
-        let reply_to = |sink: Arc<dyn ReplySink>, method: u32| {
-            let wire = WireReply {
-                sink,
-                seq: header.seq,
-                serializer: header.serializer,
-                correlation: header.correlation,
-                oneway,
-                size,
-                method,
-            };
-            Reply::wire(wire, facts.clone())
-        };
-        let reply = |lane: &Arc<Lane>, method: u32| reply_to(Arc::clone(lane) as Arc<dyn ReplySink>, method);
-        let refuse = |reply: Reply, why: NotStarted| reply.fail(Failure::NotStarted(why));
-        if let Some(why) = unwelcome {
-            return refuse(reply(&self.root, 0), why);
+        if let Some(beside) = &mut beside
+            && let Some(why) = beside.problem.take()
+        {
+            return refuse(Arc::clone(&self.root) as Arc<dyn ReplySink>, header, 0, why);
         }
         let (handle, method, body) = match self.open_call(header.serializer, payload) {
             Ok(call) => call,
-            Err(why) => return refuse(reply(&self.root, 0), why),
+            Err(why) => return refuse(Arc::clone(&self.root) as Arc<dyn ReplySink>, header, 0, why),
         };
         let Some(export) = self.exports.at(handle) else {
-            return refuse(reply(&self.root, 0), NotStarted::NoSuchObject { object: format!("handle {handle}") });
+            let why = NotStarted::NoSuchObject { object: format!("handle {handle}") };
+            return refuse(Arc::clone(&self.root) as Arc<dyn ReplySink>, header, 0, why);
         };
         let Some((name, flags)) = export.methods.get(method as usize).map(|method| (method.name, method.flags)) else {
-            let object = export.object.label().to_string();
-            let why = NotStarted::NoSuchMethod { object, method: format!("number {method}"), nearest: None };
-            return refuse(reply(&export.lane, method), why);
+            return refuse(Arc::clone(&export.lane) as Arc<dyn ReplySink>, header, method, no_method(export, method));
         };
         if flags.contains(MethodFlags::STREAM)
             && let Some(why) = no_stream(&self.shared, name)
         {
-            return refuse(reply(&export.lane, method), why);
+            return refuse(Arc::clone(&export.lane) as Arc<dyn ReplySink>, header, method, why);
         }
-        if let Some(facts) = &facts
-            && !oneway
-            && let Some(why) = facts.deadlock(&*export.object)
-        {
-            return refuse(reply(&export.lane, method), why);
-        }
-        let mut sink = Arc::clone(&export.lane) as Arc<dyn ReplySink>;
-        if !annotations.is_empty()
-            && let Some(key) = annotations.find(AnnotationId::ONCE)
-        {
-            let waiter = Waiter { lane: Arc::clone(&export.lane), seq: header.seq, size };
-            match once::admit(self.session.as_ref(), key, (name, flags), waiter, oneway) {
-                Ok(Some(session)) => sink = session,
-                Ok(None) => return,
-                Err(why) => return refuse(reply(&export.lane, method), why),
-            }
-        }
+        let lane = Arc::clone(&export.lane) as Arc<dyn ReplySink>;
+        let sink = match &beside {
+            None => lane,
+            Some(beside) => match beside.sink(export, self.session.as_ref(), header, (name, flags)) {
+                Ok(Sink::Lane) => lane,
+                Ok(Sink::Session(session)) => session,
+                Ok(Sink::Joined) => return,
+                Err(why) => return refuse(lane, header, method, why),
+            },
+        };
         if let Err(why) = export.admit(1) {
-            return refuse(reply_to(sink, method), why);
+            return refuse(sink, header, method, why);
         }
-        let left = annotations.deadline_ms().map_or(self.default_deadline, |ms| Duration::from_millis(ms.into()));
         if self.shared.verbose {
             slog::debug!(self.shared.log, "call"; "object" => &**export.object.label(), "method" => name,
                 "peer" => &self.shared.caller.address, "correlation" => %header.correlation);
         }
-        let body = match streams {
-            None => body,
-            Some(streams) => inlets::open(&self.shared, body, streams, header.serializer),
+        let (body, left, facts) = match beside {
+            None => (body, self.default_deadline, None),
+            Some(beside) => (*beside).take(&self.shared, body, header.serializer, self.default_deadline),
         };
         let deadline = now + left;
         self.expiry.add(deadline);
-        let invocation = Invocation::new(method, body, deadline, reply_to(sink, method));
+        let invocation = Invocation::new(method, body, deadline, Reply::wire(reply_to(sink, header, method), facts));
         if handle != self.arrived_for {
             self.deliver();
             self.arrived_for = handle;
@@ -120,20 +94,24 @@ impl Driver {
     }
 
     /// Finds out which object, which method and what arguments a call names.
+    #[inline(always)]
     pub(super) fn open_call(
         &mut self,
         serializer: SerializerId,
         payload: Payload,
     ) -> Result<(usize, u32, Body), NotStarted> {
-        if serializer == SerializerId::POSTCARD {
-            let (handle, method, at) = indexes(&payload).ok_or_else(|| NotStarted::NoSuchMethod {
-                object: String::new(),
-                method: String::new(),
-                nearest: None,
-            })?;
-            return Ok((handle, method, Body::Encoded(payload.skip(at))));
+        if serializer != SerializerId::POSTCARD {
+            return self.open_named(serializer, &payload);
         }
-        let call = NamedCall::decode(serializer, &payload, &self.shared.budget()).map_err(|problem| {
+        match indexes(&payload) {
+            Some((handle, method, at)) => Ok((handle, method, Body::Encoded(payload.skip(at)))),
+            None => Err(NotStarted::NoSuchMethod { object: String::new(), method: String::new(), nearest: None }),
+        }
+    }
+
+    #[inline(never)]
+    fn open_named(&mut self, serializer: SerializerId, payload: &[u8]) -> Result<(usize, u32, Body), NotStarted> {
+        let call = NamedCall::decode(serializer, payload, &self.shared.budget()).map_err(|problem| {
             NotStarted::WrongArguments {
                 object: String::new(),
                 method: String::new(),
@@ -153,8 +131,13 @@ impl Driver {
         Ok((handle, method as u32, Body::Arguments(Box::new(call.args))))
     }
 
+    /// Whether the call that was just counted can be taken, as far as is known without counting the answers.
+    #[inline(always)]
+    fn is_welcome(&self) -> bool {
+        !self.leaving && self.admitted <= self.admissible && self.admitted_bytes <= self.admissible_bytes
+    }
+
     /// Why the call that was just counted cannot be taken.
-    #[inline]
     pub(super) fn unwelcome(&mut self) -> Option<NotStarted> {
         if self.leaving { Some(self.refuse_new()) } else { self.over_limit() }
     }
@@ -166,16 +149,10 @@ impl Driver {
         NotStarted::Draining { what: "the daemon".to_owned() }
     }
 
-    /// Why no further call of the peer can be taken now.
-    #[inline]
-    pub(super) fn over_limit(&mut self) -> Option<NotStarted> {
-        // Answers are counted under the lock, so they are looked up only when those known of are not enough.
-        let enough = self.admitted <= self.admissible && self.admitted_bytes <= self.admissible_bytes;
-        if enough { None } else { self.over_limit_now() }
-    }
-
+    /// Why no further call of the peer can be taken now. The answers are counted under the lock, so they are looked up only when those
+    /// known of are not enough.
     #[cold]
-    fn over_limit_now(&mut self) -> Option<NotStarted> {
+    pub(super) fn over_limit(&mut self) -> Option<NotStarted> {
         let limits = &self.shared.limits;
         let state = self.shared.lock();
         self.admissible = state.answered + u64::from(limits.in_flight);
@@ -192,11 +169,38 @@ impl Driver {
     }
 }
 
+/// Its bytes are no more than a message may have.
+#[inline(always)]
+fn reply_to(sink: Arc<dyn ReplySink>, header: Header, method: u32) -> WireReply {
+    WireReply {
+        sink,
+        seq: header.seq,
+        serializer: header.serializer,
+        correlation: header.correlation,
+        oneway: header.flags.contains(Flags::ONEWAY),
+        size: header.claimed() as u32,
+        method,
+    }
+}
+
+/// Answers a call that is not taken.
+#[cold]
+#[inline(never)]
+fn refuse(sink: Arc<dyn ReplySink>, header: Header, method: u32, why: NotStarted) {
+    Reply::wire(reply_to(sink, header, method), None).fail(Failure::NotStarted(why));
+}
+
 /// Handle, method and where the message begins.
 fn indexes(payload: &[u8]) -> Option<(usize, u32, usize)> {
     let (handle, rest) = postcard::take_from_bytes::<u32>(payload).ok()?;
     let (method, rest) = postcard::take_from_bytes::<u32>(rest).ok()?;
     Some((handle as usize, method, payload.len() - rest.len()))
+}
+
+#[cold]
+fn no_method(export: &Export, method: u32) -> NotStarted {
+    let object = export.object.label().to_string();
+    NotStarted::NoSuchMethod { object, method: format!("number {method}"), nearest: None }
 }
 
 /// Why a method that replies with a stream cannot be called now.
