@@ -75,6 +75,8 @@ pub(crate) struct Driver {
     /// Calls of the peer that were taken in, and their bytes.
     admitted: u64,
     admitted_bytes: u64,
+    /// Those that were taken in last have had the chance to be answered.
+    settled: bool,
     /// As many may be taken in before the answers are counted again.
     admissible: u64,
     admissible_bytes: u64,
@@ -123,6 +125,7 @@ impl Driver {
             assemblies: Assemblies::default(),
             admitted: 0,
             admitted_bytes: 0,
+            settled: true,
             admissible: 0,
             admissible_bytes: 0,
             cancelled: 0,
@@ -341,8 +344,10 @@ impl Driver {
         let frame_end = [frame_end, self.assemblies.due(frame_time)].into_iter().flatten().min();
         let write_end = self.stalled_since.map(|since| since + Duration::from_millis(limits.write_ms.into()));
         loop {
-            let own = self.shared.lock().in_flight.next_expiry();
-            let next = [own, self.expiry.next(), frame_end, write_end].into_iter().flatten().min();
+            let state = self.shared.lock();
+            let (own, answered) = (state.in_flight.next_expiry(), state.answered);
+            drop(state);
+            let next = [own, self.expiry_of_theirs(answered, cx), frame_end, write_end].into_iter().flatten().min();
             let Some(next) = next else {
                 self.timer = None;
                 return Ok(());
@@ -371,6 +376,22 @@ impl Driver {
                 self.expiry.looked(now, earliest);
             }
         }
+    }
+}
+
+impl Driver {
+    /// When calls of the peer are to be looked for whose time is over, of which so many are answered. Those that were taken in last are
+    /// mostly answered before the task is polled again, and a timer is dear: for them there is none until then.
+    fn expiry_of_theirs(&mut self, answered: u64, cx: &mut Context<'_>) -> Option<Instant> {
+        if self.admitted == answered {
+            return None;
+        }
+        if !self.settled {
+            self.settled = true;
+            cx.waker().wake_by_ref();
+            return None;
+        }
+        self.expiry.next()
     }
 }
 

@@ -65,6 +65,7 @@ impl Driver {
         } else {
             drop(state);
             shared.lock().admitted = self.admitted;
+            self.settled = false;
             self.deliver();
         }
         if std::mem::take(&mut self.sweep) {
