@@ -67,7 +67,7 @@ pub struct Client(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) config: ClientConfig,
     pub(crate) pool: Pool,
-    pub(crate) backoff: Backoff,
+    pub(crate) backoff: Arc<Backoff>,
     pub(crate) resolver: Arc<dyn Resolver>,
     /// Identifies this client to daemons, over all its connections.
     pub(crate) session: u128,
@@ -97,7 +97,7 @@ impl Client {
             None => rand::rngs::StdRng::from_rng(&mut rand::rng()),
         };
         let session: u128 = rng.random();
-        let backoff = Backoff::new(rng.random());
+        let backoff = Arc::new(Backoff::new(rng.random()));
         Client(Arc::new(Inner {
             config,
             pool: Pool::default(),

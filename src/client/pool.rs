@@ -1,6 +1,7 @@
 //! Connections shared by the proxies to one daemon.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,9 @@ use crate::client::client::ClientConfig;
 use crate::object::outcome::NotStarted;
 use crate::peer::connection::{Connection, WeakConnection};
 use crate::peer::handshake::{self, Opened};
+use crate::peer::successor::Redial;
+use crate::transport::network::BoxFuture;
+use crate::transport::{Network, Stream};
 use crate::uri::Endpoint;
 use crate::wire::{BindingTable, Target};
 
@@ -40,7 +44,7 @@ impl Pool {
     pub(crate) async fn bind(
         &self,
         config: &ClientConfig,
-        backoff: &Backoff,
+        backoff: &Arc<Backoff>,
         session: u128,
         endpoint: &Endpoint,
         target: &Target,
@@ -58,7 +62,7 @@ impl Pool {
         if let Some(not_before) = attempt.not_before {
             tokio::time::sleep_until(not_before).await;
         }
-        match self.open(config, session, endpoint, target).await {
+        match self.open(config, backoff, session, endpoint, target).await {
             Ok(opened) => {
                 *attempt = Attempt { connection: Some(opened.connection.downgrade()), failures: 0, not_before: None };
                 drop(attempt);
@@ -82,16 +86,24 @@ impl Pool {
     async fn open(
         &self,
         config: &ClientConfig,
+        backoff: &Arc<Backoff>,
         session: u128,
         endpoint: &Endpoint,
         target: &Target,
     ) -> Result<Opened, NotStarted> {
         let unreachable = |problem: String| NotStarted::Unreachable { uri: endpoint.to_string(), problem };
         let limit = Duration::from_millis(config.connect_timeout_ms.into());
+        let redial = Arc::new(Again {
+            network: Arc::clone(&config.network),
+            endpoint: endpoint.clone(),
+            backoff: Arc::clone(backoff),
+            backoff_ms: config.backoff_ms,
+            limit,
+        });
         let connect = async {
             let stream = config.network.connect(endpoint).await.map_err(|error| unreachable(explain(&error)))?;
-            handshake::connect(stream, config.limits.clone(), session, config.timeout_ms, target, config.log.clone())
-                .await
+            let (limits, log) = (config.limits.clone(), config.log.clone());
+            handshake::connect(stream, limits, session, config.timeout_ms, target, Some(redial), log).await
         };
         match tokio::time::timeout(limit, connect).await {
             Ok(result) => result,
@@ -108,11 +120,31 @@ impl Pool {
     }
 }
 
+/// Another stream for a connection that has lost its own.
+struct Again {
+    network: Arc<dyn Network>,
+    endpoint: Endpoint,
+    backoff: Arc<Backoff>,
+    backoff_ms: (u32, u32),
+    limit: Duration,
+}
+
+impl Redial for Again {
+    fn dial(&self, failures: u32) -> BoxFuture<'_, io::Result<Stream>> {
+        Box::pin(async move {
+            if failures > 0 {
+                tokio::time::sleep(self.backoff.pause(self.backoff_ms, failures)).await;
+            }
+            tokio::time::timeout(self.limit, self.network.connect(&self.endpoint)).await?
+        })
+    }
+}
+
 /// What a person can do about it.
-fn explain(error: &std::io::Error) -> String {
+fn explain(error: &io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => format!("{error}; nothing listens there: is the daemon running?"),
-        std::io::ErrorKind::NotFound => format!("{error}; there is no such socket file: is the daemon running?"),
+        io::ErrorKind::ConnectionRefused => format!("{error}; nothing listens there: is the daemon running?"),
+        io::ErrorKind::NotFound => format!("{error}; there is no such socket file: is the daemon running?"),
         _ => error.to_string(),
     }
 }

@@ -7,8 +7,10 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::daemon::daemon::{Daemon, Inner};
 use crate::object::local::LocalDaemon;
+use crate::peer::greeting;
 use crate::peer::handshake::{self, Greeting};
 use crate::transport::{Listener, Stream};
+use crate::wire::Target;
 
 /// The pause after a failed accept, the first time and at most: a process without free descriptors must not spin, and must not give up.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
@@ -54,7 +56,7 @@ pub(crate) fn greet(inner: &Arc<Inner>, stream: Stream) {
         // Counted before a word is said, so that strangers count as well.
         let Ok(place) = Arc::clone(&inner.places).try_acquire_owned() else {
             slog::warn!(log, "connection refused: too many are open"; "peer" => peer);
-            return handshake::refuse(stream, "the daemon has too many connections; try again later").await;
+            return greeting::refuse(stream, "the daemon has too many connections; try again later").await;
         };
         match handshake::accept(stream, &inner.config.limits).await {
             Ok(greeting) => hand_over(&inner, greeting, place),
@@ -70,6 +72,12 @@ fn hand_over(inner: &Arc<Inner>, greeting: Greeting, place: OwnedSemaphorePermit
         Ok(detached) => detached,
         Err(problem) => return slog::warn!(log, "connection lost on its way to another thread"; "problem" => %problem),
     };
+    if matches!(detached.target(), Target::Connection { .. }) {
+        let sessions = Arc::clone(&inner.sessions);
+        // The place is that of the stream that was lost.
+        actix_rt::spawn(async move { detached.hand_over(&sessions).await });
+        return drop(place);
+    }
     let inner = Arc::clone(inner);
     let placement = Arc::clone(&inner.placement);
     placement.run(

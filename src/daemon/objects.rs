@@ -55,7 +55,7 @@ impl Objects {
                 let id = self.by_name.get(name.as_str()).or_else(|| self.by_name.get(name.strip_prefix(':')?));
                 id.and_then(|id| self.by_id.get(id))
             }
-            Target::None => None,
+            Target::None | Target::Connection { .. } => None,
         };
         placed.cloned()
     }

@@ -16,6 +16,7 @@ use crate::peer::in_flight::{Answer, Ending, InFlight};
 use crate::peer::items::{self, Inlet};
 use crate::peer::promises::Promises;
 use crate::peer::stream::Streams;
+use crate::peer::successor::Successor;
 use crate::wire::chunk::CHUNK_BYTES;
 use crate::wire::{CorrelationId, Features, Flags, FrameWriter, Limits, MessageType, PeerLimits, SerializerId};
 
@@ -75,6 +76,10 @@ pub(crate) struct State {
     pub(crate) admitted: u64,
     /// Handlers that are to be stopped when their callers give them up.
     pub(crate) watching: BTreeMap<u16, Waker>,
+    /// The last oneway ends there in the stream of all bytes sent.
+    pub(crate) told: u64,
+    /// The stream that is to take the place of the one there is, or was.
+    pub(crate) successor: Option<Box<Successor>>,
     /// This end wants the connection to end once everything is written.
     pub(crate) hang_up: bool,
     /// Whether this end takes new calls.
@@ -224,6 +229,7 @@ impl Connection {
         let start = state.out.len();
         append(&mut state.out, |out| write(out, 0)).map_err(StartError::Unwritable)?;
         self.0.0.set_apart(&mut state, start, Order::Object(handle), None)?;
+        state.told = state.taken + state.out.len() as u64;
         wake(state);
         Ok(())
     }
@@ -320,6 +326,8 @@ impl Shared {
             answered_bytes: 0,
             admitted: 0,
             watching: BTreeMap::new(),
+            told: 0,
+            successor: None,
             hang_up: false,
             leaving: Leaving::No,
             draining: None,
@@ -457,6 +465,7 @@ impl Shared {
             state.streams.lose_all(&mut wakers);
             state.out = Vec::new();
             state.bulk = Bulk::default();
+            state.successor = None;
         }
         wakers.extend(std::mem::take(&mut state.watching).into_values());
         drop(state);

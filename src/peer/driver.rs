@@ -11,6 +11,7 @@ mod frames;
 mod inlets;
 mod once;
 mod pipelines;
+pub(crate) mod resume;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -28,6 +29,7 @@ use crate::object::invocation::Invocation;
 use crate::object::local::LocalDaemon;
 use crate::peer::assembly::Assemblies;
 use crate::peer::connection::{Leaving, Shared, State};
+use crate::peer::driver::resume::Resumption;
 use crate::peer::expiry::Expiry;
 use crate::peer::export::Exports;
 use crate::peer::lane::Lane;
@@ -94,6 +96,8 @@ pub(crate) struct Driver {
     timer: Option<Pin<Box<Sleep>>>,
     stray: u32,
     wakers: Vec<Waker>,
+    /// What it takes to go on over another stream, if the peer speaks of that.
+    resumption: Option<Box<Resumption>>,
 }
 
 impl Driver {
@@ -137,6 +141,7 @@ impl Driver {
             timer: None,
             stray: 0,
             wakers: Vec::new(),
+            resumption: None,
         }
     }
 
@@ -146,7 +151,15 @@ impl Driver {
 
     /// Moves bytes until the connection ends.
     pub(crate) async fn run(mut self) {
-        let problem = std::future::poll_fn(|cx| self.poll(cx)).await;
+        let problem = loop {
+            let problem = std::future::poll_fn(|cx| self.poll(cx)).await;
+            if !self.outlives(&problem) {
+                break problem;
+            }
+            if let Err(problem) = self.resume(problem).await {
+                break problem;
+            }
+        };
         if self.shared.lock().hang_up {
             self.part().await;
         }
@@ -228,10 +241,18 @@ impl Driver {
                 }
                 if state.is_sent() {
                     if state.released && state.in_flight.is_idle() {
+                        if self.resumption.is_some() && state.leaving == Leaving::No {
+                            // Or the peer would wait for it to come back.
+                            state.leaving = Leaving::Asked("nobody uses the connection any more");
+                            continue;
+                        }
                         return Err(io::Error::other("nobody uses it any more"));
                     }
                     if state.hang_up {
                         return Err(io::Error::other("this end has ended"));
+                    }
+                    if state.successor.is_some() {
+                        return Err(superseded());
                     }
                     if !state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
                         state.task = Some(cx.waker().clone());
@@ -251,6 +272,9 @@ impl Driver {
                     self.piece = bulk.next(&mut self.output, *taken, in_flight);
                 }
                 state.taken += (self.output.len() + self.piece.len()) as u64;
+                if let Some(resumption) = &mut self.resumption {
+                    resumption.retained.push(&self.output, &self.piece);
+                }
                 if self.output.is_empty() {
                     continue;
                 }
@@ -269,6 +293,9 @@ impl Driver {
                     self.stalled_since.get_or_insert_with(Instant::now);
                     let mut state = self.shared.lock();
                     state.in_flight.begin(Instant::now);
+                    if state.successor.is_some() {
+                        return Err(superseded());
+                    }
                     state.task = Some(cx.waker().clone());
                     // Who does not read its replies is not read either; nor is one that has been answered for the last time, or it could
                     // keep the end away by calling on.
@@ -402,6 +429,12 @@ impl Drop for Driver {
         // Nobody waits for the calls of this connection any more.
         self.exports.sweep();
     }
+}
+
+/// The peer has lost the stream, which is not known here yet.
+#[cold]
+fn superseded() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionReset, "the other end goes on over another stream")
 }
 
 fn broken(what: &str) -> io::Error {

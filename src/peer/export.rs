@@ -131,6 +131,6 @@ fn missing(target: &Target) -> NotStarted {
     match target {
         Target::Id(id) if ObjectId::is_generated(id) => NotStarted::StaleReference { object: id.clone() },
         Target::Id(object) | Target::Name(object) => NotStarted::NoSuchObject { object: object.clone() },
-        Target::None => NotStarted::NoSuchObject { object: String::new() },
+        Target::None | Target::Connection { .. } => NotStarted::NoSuchObject { object: String::new() },
     }
 }

@@ -30,6 +30,11 @@ impl GivenUp {
         self.any.store(true, Ordering::Release);
     }
 
+    /// All but those that were given up one by one are waited for again.
+    pub(crate) fn remove_all(&self) {
+        self.all.store(false, Ordering::Release);
+    }
+
     /// The number belongs to a new call.
     pub(crate) fn remove(&self, seq: u16) {
         if let Some(bits) = self.bits.get() {

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
 use crate::codec::budget::Budget;
 use crate::codec::call::{NamedAccept, NamedConnect};
@@ -17,14 +17,18 @@ use crate::object::local::LocalDaemon;
 use crate::object::outcome::{Failure, NotStarted};
 use crate::peer::connection::{Connection, Shared};
 use crate::peer::driver::Driver;
+use crate::peer::driver::resume::Resumption;
+use crate::peer::greeting::{begin, features, finish, invalid, read_frame, reason, refuse};
 use crate::peer::in_flight::{Answer, Ending};
 use crate::peer::session::Sessions;
+use crate::peer::successor::{Redial, Successor};
+use crate::peer::tickets::Tickets;
 use crate::transport::Stream;
 use crate::transport::stream::Detached;
 use crate::wire::handshake::HANDSHAKE_VERSION;
 use crate::wire::{
     Bind, BindingTable, CorrelationId, Features, Flags, Frame, FrameWriter, Hello, Limits, MessageType, PayloadError,
-    PeerLimits, SerializerId, SessionOpened, Target, Welcome,
+    PeerLimits, SerializerId, SessionOpened, Target, Ticket, Welcome,
 };
 
 /// What a peer that does not speak postcard is taken to accept.
@@ -53,6 +57,7 @@ pub async fn connect(
     session: u128,
     timeout_ms: u32,
     target: &Target,
+    redial: Option<Arc<dyn Redial>>,
     log: slog::Logger,
 ) -> Result<Opened, NotStarted> {
     let peer = stream.peer().to_owned();
@@ -60,7 +65,7 @@ pub async fn connect(
     let hello = Hello {
         version: HANDSHAKE_VERSION,
         target: target.clone(),
-        features: Features::OURS,
+        features: features(&limits),
         session,
         timeout_ms,
         limits: PeerLimits { max_message: limits.max_message, in_flight: limits.in_flight },
@@ -83,7 +88,12 @@ pub async fn connect(
     };
     let caller = Arc::new(Caller { address: peer, session: welcome.incarnation });
     let shared = Shared::new(limits, welcome.limits, welcome.features, caller, log);
-    let driver = Driver::new(stream, Arc::clone(&shared), input, Duration::from_millis(timeout_ms.into()), None);
+    let mut driver = Driver::new(stream, Arc::clone(&shared), input, Duration::from_millis(timeout_ms.into()), None);
+    if let Some(redial) = redial.filter(|_| hello.features.contains(Features::RESUME))
+        && welcome.features.contains(Features::RESUME)
+    {
+        driver.resumable(Resumption::of_caller(redial, session, &shared.limits));
+    }
     tokio::spawn(driver.run());
     Ok(Opened { connection: Connection::new(shared), table: welcome.binding })
 }
@@ -233,22 +243,6 @@ fn request(frame: &Frame, input: BytesMut) -> io::Result<Request> {
     Ok(Request { input, seq: header.seq, serializer: header.serializer, correlation: header.correlation, hello })
 }
 
-/// Tells a client that it is not let in, and why.
-pub async fn refuse(mut stream: Stream, reason: &str) {
-    let mut out = Vec::new();
-    // Before anything is known of the client, Pyro answers in marshal.
-    let frame = begin(&mut out, MessageType::ConnectFail, SerializerId::MARSHAL, 0);
-    marshal_text(reason, &mut out);
-    if frame.finish(&mut out, u32::MAX).is_ok() {
-        // A client that does not take it has gone anyway.
-        let _ = tokio::time::timeout(Duration::from_secs(1), async {
-            stream.write_all(&out).await?;
-            stream.shutdown().await
-        })
-        .await;
-    }
-}
-
 impl Greeting {
     /// The object it wants.
     pub fn target(&self) -> &Target {
@@ -265,6 +259,23 @@ impl Greeting {
 }
 
 impl DetachedGreeting {
+    /// The object it wants.
+    pub(crate) fn target(&self) -> &Target {
+        &self.request.hello.target
+    }
+
+    /// Hands the stream to the connection that the client wants to go on with; tells it if there is none.
+    pub(crate) async fn hand_over(self, sessions: &Sessions) {
+        let Request { input, hello, .. } = self.request;
+        let Target::Connection { ticket, taken } = hello.target else { return };
+        let successor = Successor { stream: self.stream, input, taken };
+        if let Err(successor) = sessions.tickets.hand_over(ticket, hello.session, successor)
+            && let Ok(stream) = successor.stream.attach()
+        {
+            refuse(stream, "there is no such connection any more").await;
+        }
+    }
+
     /// Lets the client in, on this thread; the returned task is still to be spawned here.
     ///
     /// # Errors
@@ -282,15 +293,23 @@ impl DetachedGreeting {
         let caller = Arc::new(Caller { address: stream.peer().to_owned(), session: hello.session });
         let shared = Shared::new(limits.clone(), hello.limits, hello.features, caller, log.clone());
         let timeout = Duration::from_millis(hello.timeout_ms.into());
-        let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, Some((daemon, sessions)));
+        let mut driver =
+            Driver::new(stream, Arc::clone(&shared), input, timeout, Some((daemon, Arc::clone(&sessions))));
         let bound = driver.exports().bind(&hello.target, &shared);
         let handle = bound.as_ref().ok().copied();
         let table = handle.and_then(|handle| driver.exports().at(handle).map(|export| export.table(handle)));
         let mut out = Vec::new();
+        let ticket = features(limits).contains(Features::RESUME) && hello.features.contains(Features::RESUME);
+        let ticket = ticket.then(|| {
+            let issued = Tickets::issue(&sessions.tickets, &shared);
+            let ticket = Ticket { ticket: issued.ticket(), keep_ms: limits.resume_ms };
+            driver.resumable(Resumption::of_called(issued, limits));
+            ticket
+        });
         let written = if serializer == SerializerId::POSTCARD {
             let welcome = Welcome {
                 version: HANDSHAKE_VERSION,
-                features: Features::OURS,
+                features: features(limits),
                 limits: PeerLimits { max_message: limits.max_message, in_flight: limits.in_flight },
                 incarnation,
                 binding: table,
@@ -302,7 +321,17 @@ impl DetachedGreeting {
             foreign_answer(bound.err(), table, serializer, seq, correlation, &mut out)
         };
         written.map_err(|problem| invalid(&problem))?;
-        shared.append(|buffer| buffer.extend_from_slice(&out));
+        driver.greet(out);
+        if let Some(ticket) = ticket {
+            shared.append(|out| {
+                let frame = begin(out, MessageType::Ticket, SerializerId::POSTCARD, 0);
+                match ticket.encode(out) {
+                    // A few bytes are never too many.
+                    Ok(()) => drop(finish(frame, out)),
+                    Err(_) => frame.abandon(out),
+                }
+            });
+        }
         Ok((shared, driver))
     }
 }
@@ -330,77 +359,4 @@ fn foreign_answer(
         None => NamedAccept { methods: names(false), oneway: names(true) }.encode(serializer, out),
     };
     written.map_err(|problem| problem.to_string()).and_then(|()| finish(frame, out))
-}
-
-fn begin(out: &mut Vec<u8>, kind: MessageType, serializer: SerializerId, seq: u16) -> FrameWriter {
-    FrameWriter::begin(out, kind, serializer, Flags::default(), seq, CorrelationId::NONE)
-}
-
-fn finish(frame: FrameWriter, out: &mut Vec<u8>) -> Result<(), String> {
-    frame.finish(out, u32::MAX).map_err(|problem| problem.to_string())
-}
-
-async fn read_frame(stream: &mut Stream, input: &mut BytesMut, limit: u32) -> io::Result<Frame> {
-    loop {
-        match Frame::decode(input, limit) {
-            Ok(Some(frame)) => return Ok(frame),
-            Ok(None) => {}
-            Err(problem) => return Err(invalid(&problem.to_string())),
-        }
-        input.reserve(512);
-        if stream.read_buf(input).await? == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the other end closed it during the handshake"));
-        }
-    }
-}
-
-/// What a CONNECTFAIL says, in whatever it says it.
-fn reason(frame: &Frame) -> String {
-    let text = match frame.header.serializer {
-        SerializerId::MARSHAL => marshal_read(&frame.payload),
-        id => crate::codec::decode::<String>(id, &frame.payload, &Budget::default()).ok(),
-    };
-    text.unwrap_or_else(|| "it does not say why".to_owned())
-}
-
-/// Text as Python's marshal writes it: short ASCII, or UTF-8 with a length.
-fn marshal_text(text: &str, out: &mut Vec<u8>) {
-    match u8::try_from(text.len()) {
-        Ok(len) if text.is_ascii() => out.extend_from_slice(&[0xfa, len]),
-        _ => {
-            out.push(b'u');
-            out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-        }
-    }
-    out.extend_from_slice(text.as_bytes());
-}
-
-fn marshal_read(bytes: &[u8]) -> Option<String> {
-    let text = match bytes {
-        [0xfa | b'z' | 0xda | b'Z', len, text @ ..] => text.get(..usize::from(*len))?,
-        [b'u', a, b, c, d, text @ ..] => text.get(..u32::from_le_bytes([*a, *b, *c, *d]) as usize)?,
-        _ => return None,
-    };
-    String::from_utf8(text.to_vec()).ok()
-}
-
-fn invalid(problem: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, problem.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_is_the_bytes_that_pyro_sends() {
-        let mut out = Vec::new();
-        marshal_text("no free workers", &mut out);
-        assert_eq!(&out[..2], &[0xfa, 15]);
-        assert_eq!(marshal_read(&out).as_deref(), Some("no free workers"));
-        let long = "ü".repeat(200);
-        out.clear();
-        marshal_text(&long, &mut out);
-        assert_eq!(marshal_read(&out), Some(long));
-    }
 }

@@ -49,6 +49,8 @@ enum Phase {
     Lost {
         written: bool,
     },
+    /// Its caller has seen that its time is over; its reply may still come.
+    Overdue,
     /// Its caller waits no more; its reply may still come.
     Abandoned,
 }
@@ -197,7 +199,7 @@ impl InFlight {
                 slot.answer = Some(frame.into());
                 Ok(slot.finish(Phase::Replied))
             }
-            Phase::Abandoned => {
+            Phase::Abandoned | Phase::Overdue => {
                 slot.phase = Phase::Free;
                 self.free.push(seq);
                 Ok(None)
@@ -219,9 +221,9 @@ impl InFlight {
                 }
                 return None;
             }
-            Phase::Free | Phase::Abandoned => return None,
+            Phase::Free | Phase::Abandoned | Phase::Overdue => return None,
             Phase::Late => {
-                slot.phase = Phase::Abandoned;
+                slot.phase = Phase::Overdue;
                 return Some((Ending::OutOfTime, slot.deadline));
             }
             Phase::OutOfTime => Ending::OutOfTime,
@@ -242,9 +244,9 @@ impl InFlight {
                 slot.finish(Phase::Abandoned);
                 return slot.end < UNSENT;
             }
-            Phase::Late => slot.phase = Phase::Abandoned,
+            Phase::Late => slot.phase = Phase::Overdue,
             Phase::Replied | Phase::OutOfTime | Phase::Lost { .. } => self.remove(seq),
-            Phase::Free | Phase::Abandoned => {}
+            Phase::Free | Phase::Abandoned | Phase::Overdue => {}
         }
         false
     }
@@ -255,7 +257,7 @@ impl InFlight {
         let Some(slot) = self.slots.get_mut(usize::from(seq)).filter(|slot| slot.end == end) else { return false };
         match slot.phase {
             Phase::Waiting => return true,
-            Phase::Abandoned => self.remove(seq),
+            Phase::Abandoned | Phase::Overdue => self.remove(seq),
             Phase::Late => slot.phase = Phase::OutOfTime,
             _ => {}
         }
@@ -266,7 +268,7 @@ impl InFlight {
     pub(crate) fn is_unsent(&self, seq: u16) -> bool {
         let Some(slot) = self.slots.get(usize::from(seq)) else { return true };
         match slot.phase {
-            Phase::Waiting | Phase::Late | Phase::Abandoned => slot.end >= UNSENT,
+            Phase::Waiting | Phase::Late | Phase::Overdue | Phase::Abandoned => slot.end >= UNSENT,
             Phase::Replied | Phase::OutOfTime | Phase::Lost { .. } => false,
             Phase::Free => true,
         }
@@ -275,7 +277,7 @@ impl InFlight {
     /// Whether a reply may come to `seq`.
     pub(crate) fn expects(&self, seq: u16) -> bool {
         let slot = self.slots.get(usize::from(seq));
-        slot.is_some_and(|slot| matches!(slot.phase, Phase::Waiting | Phase::Late | Phase::Abandoned))
+        slot.is_some_and(|slot| matches!(slot.phase, Phase::Waiting | Phase::Late | Phase::Overdue | Phase::Abandoned))
     }
 
     /// The reply of a call whose caller has not seen yet that it opens a stream.
@@ -318,7 +320,7 @@ impl InFlight {
                     lost.extend(slot.finish(ending).map(|waker| (slot.end, waker)));
                 }
                 Phase::Late => slot.phase = Phase::OutOfTime,
-                Phase::Abandoned => slot.phase = Phase::Free,
+                Phase::Abandoned | Phase::Overdue => slot.phase = Phase::Free,
                 _ => {}
             }
         }
@@ -329,7 +331,19 @@ impl InFlight {
 
     /// Whether any call waits for its reply.
     pub fn is_idle(&self) -> bool {
-        !self.slots.iter().any(|slot| matches!(slot.phase, Phase::Waiting | Phase::Abandoned))
+        !self.slots.iter().any(|slot| matches!(slot.phase, Phase::Waiting | Phase::Overdue | Phase::Abandoned))
+    }
+
+    /// Whether anybody waits for a reply.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.slots.iter().any(|slot| slot.phase == Phase::Waiting)
+    }
+
+    /// The calls whose time is over and whose bytes end behind the first `taken`. The other end, which has not got them, cannot know.
+    pub(crate) fn overdue(&self, taken: u64) -> Vec<u16> {
+        let is_such =
+            |slot: &Slot| matches!(slot.phase, Phase::Late | Phase::Overdue) && slot.end > taken && slot.end < UNSENT;
+        self.slots.iter().enumerate().filter(|(_, slot)| is_such(slot)).map(|(seq, _)| seq as u16).collect()
     }
 }
 

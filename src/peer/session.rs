@@ -17,12 +17,15 @@ use crate::object::outcome::{Failure, NotStarted, Unknown};
 use crate::object::reply::ReplySink;
 use crate::peer::lane::Lane;
 use crate::peer::replies::{Admission, Replies};
+use crate::peer::tickets::Tickets;
 use crate::wire::{Flags, HEADER_LEN, Header, Limits, OnceKey, SerializerId, readdress};
 
 /// The sessions of a daemon.
 pub struct Sessions {
     limits: Limits,
     table: Mutex<Table>,
+    /// Their connections.
+    pub(crate) tickets: Arc<Tickets>,
 }
 
 #[derive(Default)]
@@ -54,7 +57,7 @@ pub(crate) struct Waiter {
 impl Sessions {
     /// None yet.
     pub fn new(limits: &Limits) -> Sessions {
-        Sessions { limits: limits.clone(), table: Mutex::default() }
+        Sessions { limits: limits.clone(), table: Mutex::default(), tickets: Arc::new(Tickets::new(limits.suspended)) }
     }
 
     /// The session of the client with this id. Whoever holds it keeps it from being forgotten.

@@ -210,6 +210,11 @@ impl Streams {
         }
     }
 
+    /// Whether nobody waits for a stream of either end.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.outgoing.is_empty() && self.incoming.values().all(|incoming| incoming.end.is_some())
+    }
+
     /// Whether any stream of this end is still to be written.
     pub(crate) fn is_written(&self) -> bool {
         self.outgoing.is_empty()

@@ -30,6 +30,8 @@ impl Features {
     pub const CHUNKS: Features = Features(128);
     /// Streams of items that a call carries.
     pub const INLETS: Features = Features(256);
+    /// TICKET, ACK and RESUMED.
+    pub const RESUME: Features = Features(512);
 
     /// BATCH.
     pub const BATCHES: Features = Features(32);
@@ -46,12 +48,18 @@ impl Features {
             | Features::BATCHES.0
             | Features::PIPELINES.0
             | Features::CHUNKS.0
-            | Features::INLETS.0,
+            | Features::INLETS.0
+            | Features::RESUME.0,
     );
 
     /// Whether all of `other` is spoken.
     pub const fn contains(self, other: Features) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// This without `other`.
+    pub const fn without(self, other: Features) -> Features {
+        Features(self.0 & !other.0)
     }
 }
 
@@ -64,6 +72,13 @@ pub enum Target {
     Id(String),
     /// The one that the daemon was given under this name.
     Name(String),
+    /// None: the stream takes the place of one that a connection has lost.
+    Connection {
+        /// What the connection is known by.
+        ticket: [u8; 16],
+        /// Bytes that the sender has taken from the daemon, counted from the end of the CONNECTOK.
+        taken: u64,
+    },
 }
 
 /// What a peer takes.
@@ -154,6 +169,22 @@ pub struct SessionOpened {
     pub number: u64,
 }
 
+/// TICKET: should the connection lose its stream, it can go on over another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// What the connection is then known by. Nobody else may learn it.
+    pub ticket: [u8; 16],
+    /// How long the daemon waits for the other stream, milliseconds.
+    pub keep_ms: u32,
+}
+
+/// ACK and RESUMED: bytes that the sender has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// From the end of the CONNECT or CONNECTOK on; they end with a whole message.
+    pub taken: u64,
+}
+
 /// The version of the messages in this file.
 pub const HANDSHAKE_VERSION: u16 = 1;
 
@@ -165,7 +196,7 @@ fn is_ours(version: u16) -> bool {
 impl Target {
     fn is_short(&self) -> bool {
         match self {
-            Target::None => true,
+            Target::None | Target::Connection { .. } => true,
             Target::Id(text) | Target::Name(text) => text.len() <= MAX_TEXT,
         }
     }
@@ -209,6 +240,8 @@ payload! {
     Bind "BIND" |bind: &Bind| bind.target.is_short();
     BindingTable "BOUND" BindingTable::is_short;
     SessionOpened "OPENED" |_: &SessionOpened| true;
+    Ticket "TICKET" |_: &Ticket| true;
+    Taken "ACK" |_: &Taken| true;
     GoAway "GOAWAY" |away: &GoAway| away.reason.len() <= MAX_TEXT;
 }
 

@@ -81,6 +81,12 @@ pub enum MessageType {
     Pipeline = 29,
     /// A piece of a large message.
     Chunk = 30,
+    /// What the connection is known by, should its stream be lost.
+    Ticket = 31,
+    /// How many bytes of the other end were taken.
+    Ack = 32,
+    /// The connection goes on over this stream.
+    Resumed = 33,
 }
 
 impl TryFrom<u8> for MessageType {
@@ -105,6 +111,9 @@ impl TryFrom<u8> for MessageType {
             28 => MessageType::Batch,
             29 => MessageType::Pipeline,
             30 => MessageType::Chunk,
+            31 => MessageType::Ticket,
+            32 => MessageType::Ack,
+            33 => MessageType::Resumed,
             found => return Err(FrameError::UnknownType { found }),
         })
     }

@@ -36,6 +36,13 @@ pub struct Limits {
     pub session_ms: u32,
     /// How long a peer may take nothing of what waits for it, milliseconds.
     pub write_ms: u32,
+    /// How long a connection that has lost its stream waits for another one, milliseconds; 0 if it does not.
+    pub resume_ms: u32,
+    /// Bytes that are kept until the other end has acknowledged them, so that they can be sent over another stream; and bytes that wait for
+    /// that stream.
+    pub resume_bytes: u32,
+    /// Connections of one daemon that wait for another stream.
+    pub suspended: u32,
 }
 
 impl Default for Limits {
@@ -57,13 +64,16 @@ impl Default for Limits {
             session_bytes: 1024 * 1024,
             session_ms: 600_000,
             write_ms: 10_000,
+            resume_ms: 30_000,
+            resume_bytes: 1024 * 1024,
+            suspended: 256,
         }
     }
 }
 
 impl Limits {
     /// Each limit: its name, its value, its unit.
-    pub fn table(&self) -> [(&'static str, u64, &'static str); 16] {
+    pub fn table(&self) -> [(&'static str, u64, &'static str); 19] {
         [
             ("max_message", self.max_message.into(), "bytes"),
             ("max_handshake", self.max_handshake.into(), "bytes"),
@@ -81,6 +91,9 @@ impl Limits {
             ("session_bytes", self.session_bytes.into(), "bytes"),
             ("session_ms", self.session_ms.into(), "ms"),
             ("write_ms", self.write_ms.into(), "ms"),
+            ("resume_ms", self.resume_ms.into(), "ms"),
+            ("resume_bytes", self.resume_bytes.into(), "bytes"),
+            ("suspended", self.suspended.into(), "connections"),
         ]
     }
 }

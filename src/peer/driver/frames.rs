@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::object::outcome::{Failure, NotStarted};
 use crate::peer::connection::State;
+use crate::peer::driver::resume::acknowledge;
 use crate::peer::driver::{Driver, broken};
 use crate::peer::in_flight::Stray;
 use crate::peer::items;
@@ -60,11 +61,17 @@ impl Driver {
                 }
             }
         }
+        let taken = self.unacknowledged();
         if self.arrived.is_empty() {
-            state.unwrap_or_else(|| shared.lock()).admitted = self.admitted;
+            let mut state = state.unwrap_or_else(|| shared.lock());
+            state.admitted = self.admitted;
+            acknowledge(&mut state, taken);
         } else {
             drop(state);
-            shared.lock().admitted = self.admitted;
+            let mut state = shared.lock();
+            state.admitted = self.admitted;
+            acknowledge(&mut state, taken);
+            drop(state);
             self.settled = false;
             self.deliver();
         }
@@ -98,6 +105,8 @@ impl Driver {
             MessageType::Pipeline => return self.pipeline(&frame),
             MessageType::Cancel => return self.cancel(frame.header.seq),
             MessageType::Chunk => return self.chunk(&frame),
+            MessageType::Ack => return self.acknowledged(&frame),
+            MessageType::Ticket => return self.ticket(&frame),
             MessageType::Item => {
                 let woken = self.shared.lock().streams.arrived(&frame);
                 return self.streamed(woken);
