@@ -89,8 +89,8 @@ impl Retry {
             CallError::NotStarted(
                 NotStarted::Unresolved { .. } | NotStarted::NoSuchObject { .. } | NotStarted::StaleReference { .. },
             ) if found => Some(0),
-            // It waited for a caller who seemed to have gone.
-            CallError::NotStarted(NotStarted::Cancelled) if self.once && self.failed() > 0 => Some(0),
+            // It waited for a caller who seemed to have gone, when a connection was lost.
+            CallError::NotStarted(NotStarted::Cancelled) => Some(0),
             CallError::Unknown(Unknown::Disconnected { .. }) if self.once || self.idempotent => Some(0),
             CallError::Unknown(Unknown::Aborted { .. }) if self.idempotent && !self.once => Some(0),
             _ => None,

@@ -17,7 +17,7 @@ use pyroxene::wire::discovery::Question;
 use pyroxene::wire::{
     AnnotationId, BatchHead, BatchedCall, BatchedResult, Bind, BindingTable, BoundMethod, Carried, Chain, ChainLink,
     CorrelationId, Credit, Features, Flags, Frame, FrameWriter, GoAway, Hello, ItemBatch, MessageType, OnceKey,
-    PeerLimits, Pipeline, SerializerId, SessionOpened, Target, Welcome,
+    PeerLimits, Pipeline, SerializerId, SessionOpened, Taken, Target, Ticket, Welcome,
 };
 use serde::Serialize;
 
@@ -222,6 +222,22 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("goaway", "GOAWAY: no new calls", {
             let away = GoAway { reason: "the daemon is ending".into(), taken: 156 };
             plain(MessageType::GoAway, 0, &with(&|out| away.encode(out).unwrap()))
+        }),
+        ("ticket", "TICKET: what the connection is known by", {
+            let ticket = Ticket { ticket: *b"sixteen letters.", keep_ms: 30_000 };
+            plain(MessageType::Ticket, 0, &with(&|out| ticket.encode(out).unwrap()))
+        }),
+        ("ack", "ACK: 40,000 bytes were taken", {
+            plain(MessageType::Ack, 0, &with(&|out| Taken { taken: 40_000 }.encode(out).unwrap()))
+        }),
+        ("connect_resume", "CONNECT in place of a stream that was lost, and RESUMED", {
+            let target = Target::Connection { ticket: *b"sixteen letters.", taken: 40_000 };
+            let again = Hello { target, ..hello.clone() };
+            [
+                plain(MessageType::Connect, 0, &with(&|out| again.encode(out).unwrap())),
+                plain(MessageType::Resumed, 0, &with(&|out| Taken { taken: 300 }.encode(out).unwrap())),
+            ]
+            .concat()
         }),
         ("session", "SESSION: calls with keys will come", plain(MessageType::Session, 4, &[])),
         ("opened", "OPENED: the session has the number 300", {

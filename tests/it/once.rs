@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::support::broken::answer_bytes;
 use crate::support::flaky::{Fault, Flaky, Plan};
 use crate::support::memory::MemoryNetwork;
-use crate::support::pair::{Pair, Setup, client_over, poll_once, seeded_client_over, settle};
+use crate::support::pair::{Pair, Setup, brittle_client_over, poll_once, seeded_client_over, settle};
 use crate::support::raw_peer::{RawPeer, frame, invoke};
 use crate::support::worker::{Refused, Worker};
 
@@ -25,7 +25,7 @@ const OPENED: u64 = 41;
 async fn loses_replies(pair: &Pair, connections: usize) -> (Client, Arc<Flaky>) {
     let plan = Plan { back: Some((answer_bytes(pair).await + OPENED + 1, Fault::Break)), ..Plan::default() };
     let flaky = Arc::new(Flaky::new(Arc::clone(&pair.network), vec![plan; connections]));
-    (client_over(&(Arc::clone(&flaky) as Arc<dyn Network>)), flaky)
+    (brittle_client_over(&(Arc::clone(&flaky) as Arc<dyn Network>)), flaky)
 }
 
 /// An INVOKE with a key.

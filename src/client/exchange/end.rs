@@ -82,6 +82,8 @@ impl<R: Request> Exchange<R> {
         let elsewhere = match &why {
             NotStarted::Unreachable { .. } => true,
             NotStarted::StaleReference { .. } | NotStarted::Draining { .. } => self.link.is_named(),
+            // It waited in a queue when its connection was lost for a while, and its caller seemed to have gone.
+            NotStarted::Cancelled => !self.link.is_overtaken(self.number),
             _ => false,
         };
         let told = self.retry.is_some();
@@ -94,7 +96,9 @@ impl<R: Request> Exchange<R> {
         if matches!(why, NotStarted::Draining { .. }) {
             self.link.not_taken(binding, self.number);
         }
-        self.link.forget(binding);
+        if !matches!(why, NotStarted::Cancelled) {
+            self.link.forget(binding);
+        }
         if told {
             // Its next attempt comes after a pause, and is written into its history.
             return Some(Err(CallError::NotStarted(why)));

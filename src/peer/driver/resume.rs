@@ -35,6 +35,9 @@ pub(crate) struct Resumption {
     ticket: Option<Ticket>,
     role: Role,
     keep_ms: u32,
+    /// Streams that came to nothing since anything was taken, when the first of them was lost, and what had been taken by then.
+    failures: u32,
+    lost_at: Option<(Instant, u64)>,
     most: usize,
     /// Bytes that were sent before the count began.
     preamble: u64,
@@ -63,7 +66,7 @@ impl Resumption {
     fn new(role: Role, ticket: Option<Ticket>, limits: &Limits) -> Resumption {
         let retained = Retained::new(limits.resume_bytes);
         let (keep_ms, most) = (limits.resume_ms, limits.resume_bytes as usize);
-        Resumption { retained, acknowledged: 0, ticket, role, keep_ms, most, preamble: 0 }
+        Resumption { retained, acknowledged: 0, ticket, role, keep_ms, failures: 0, lost_at: None, most, preamble: 0 }
     }
 }
 
@@ -154,7 +157,7 @@ impl Driver {
         let resumed = match &resumption.role {
             Role::Caller { redial, session } => {
                 let (redial, session) = (Arc::clone(redial), *session);
-                self.call_back(&resumption, &*redial, session, &problem).await
+                self.call_back(&mut resumption, &*redial, session, &problem).await
             }
             Role::Called(issued) => self.wait_for_successor(&resumption, issued).await,
         };
@@ -173,19 +176,29 @@ impl Driver {
     /// Opens another stream.
     async fn call_back(
         &mut self,
-        resumption: &Resumption,
+        resumption: &mut Resumption,
         redial: &dyn Redial,
         session: u128,
         problem: &io::Error,
     ) -> io::Result<(Stream, u64, BytesMut)> {
         let Some(ticket) = resumption.ticket else { return Err(io::Error::other("it cannot be resumed")) };
         let keep = Duration::from_millis(resumption.keep_ms.min(ticket.keep_ms).into());
-        let until = Instant::now() + keep;
         let taken = self.received;
+        // A stream over which nothing came has not helped.
+        let lost_at = match resumption.lost_at {
+            Some((at, before)) if before == taken => at,
+            _ => {
+                resumption.failures = 0;
+                Instant::now()
+            }
+        };
+        resumption.lost_at = Some((lost_at, taken));
+        let until = lost_at + keep;
         let limits = self.shared.limits.clone();
-        let mut failures = 0;
         let mut last = problem.to_string();
         loop {
+            let failures = resumption.failures;
+            resumption.failures += 1;
             let attempt = async {
                 let stream = redial.dial(failures).await?;
                 greeting::come_back(stream, &limits, session, ticket.ticket, taken).await
@@ -200,7 +213,6 @@ impl Driver {
                 Some(Err(problem)) if is_gone(&problem) => return Err(problem),
                 Some(Err(problem)) => last = problem.to_string(),
             }
-            failures += 1;
         }
     }
 

@@ -7,7 +7,7 @@ use pyroxene::wire::MessageType;
 use pyroxene::{CallError, DynProxy, NotStarted, args};
 
 use crate::support::flaky::{Fault, Flaky, Plan};
-use crate::support::pair::{Pair, Setup, client_over, poll_once, settle};
+use crate::support::pair::{Pair, Setup, brittle_client_over, poll_once, settle};
 use crate::support::raw_peer::{frame, invoke};
 
 fn cancel(seq: u16) -> Vec<u8> {
@@ -167,7 +167,7 @@ async fn a_connection_that_breaks_has_given_up_what_waits() {
     let sent = crate::support::pair::hello_bytes(&pair).await;
     let plan = Plan { out: Some((sent + 500, Fault::Break)), ..Plan::default() };
     let network: Arc<dyn Network> = Arc::new(Flaky::new(Arc::clone(&pair.network), [plan]));
-    let worker = pair.worker_for(&client_over(&network));
+    let worker = pair.worker_for(&brittle_client_over(&network));
     let calls: Vec<_> = (2..40).map(|_| actix_rt::spawn(worker.run(2).timeout_ms(1_000))).collect();
     let mut unknown = 0;
     for call in calls {

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use pyroxene::transport::Network;
-use pyroxene::wire::{Features, MessageType};
+use pyroxene::wire::MessageType;
 use pyroxene::{CallError, DynProxy, NotStarted, Unknown, Value, args};
 
 use crate::support::flaky::{Fault, Flaky, Plan};
 use crate::support::memory::MemoryNetwork;
-use crate::support::pair::{Pair, client_over, hello_bytes, poll_once, seeded_client_over, settle};
-use crate::support::raw_peer::{RawPeer, frame};
+use crate::support::pair::{
+    Pair, brittle_client_over, client_over, hello_bytes, poll_once, seeded_client_over, settle,
+};
+use crate::support::raw_peer::{RawPeer, SPOKEN, frame};
 
 const MIB: usize = 1024 * 1024;
 
@@ -51,7 +53,7 @@ async fn a_large_call_that_was_lost_on_its_way_is_sent_again() {
     let pair = Pair::memory().await;
     let plan = Plan { out: Some((500_000, Fault::Break)), ..Plan::default() };
     let flaky: Arc<dyn Network> = Arc::new(Flaky::new(Arc::clone(&pair.network), [plan]));
-    let worker = pair.worker_for(&client_over(&flaky));
+    let worker = pair.worker_for(&brittle_client_over(&flaky));
     assert_eq!(worker.weigh(3, vec![1; MIB]).await, Ok(MIB as u64));
     assert_eq!(pair.journal.read(), [3]);
 }
@@ -60,7 +62,7 @@ async fn a_large_call_that_was_lost_on_its_way_is_sent_again() {
 async fn a_large_call_that_is_given_up_is_not_sent_to_its_end() {
     tokio::time::pause();
     let network: Arc<dyn Network> = Arc::new(MemoryNetwork::default());
-    let (uri, accepted) = RawPeer::offer(&*network, Features::OURS, &[("weigh", 0), ("run", 0)]).await;
+    let (uri, accepted) = RawPeer::offer(&*network, SPOKEN, &[("weigh", 0), ("run", 0)]).await;
     let client = client_over(&network);
     let (thing, mut peer) = tokio::join!(DynProxy::connect_with(&client, uri), accepted);
     let thing = thing.unwrap();
@@ -106,7 +108,7 @@ async fn a_large_call_that_is_refused_is_not_sent_to_its_end() {
     let pair = setup.pair().await;
     let flaky = Arc::new(Flaky::new(Arc::clone(&pair.network), []));
     let traffic = Arc::clone(&flaky.traffic);
-    let worker = pair.worker_for(&client_over(&(flaky as Arc<dyn Network>)));
+    let worker = pair.worker_for(&brittle_client_over(&(flaky as Arc<dyn Network>)));
     let ended = worker.weigh(1, vec![1; 15 * MIB]).await;
     assert!(matches!(ended, Err(CallError::NotStarted(NotStarted::Busy { .. }))), "{ended:?}");
     assert_eq!(worker.weigh(2, vec![1; MIB]).await, Ok(MIB as u64));

@@ -11,7 +11,7 @@ use pyroxene::{DynProxy, Value, args};
 
 use crate::support::memory::MemoryNetwork;
 use crate::support::pair::{Pair, Setup, client_over, poll_once, settle};
-use crate::support::raw_peer::{RawPeer, connect_speaking, frame, invoke};
+use crate::support::raw_peer::{RawPeer, SPOKEN, connect_speaking, frame, invoke};
 
 const MIB: usize = 1024 * 1024;
 /// What lies between the two ends on the way: what has been written already, nothing can overtake.
@@ -53,7 +53,7 @@ async fn before(peer: &mut RawPeer, kind: MessageType) -> usize {
 
 #[actix::test]
 async fn a_small_call_waits_for_no_more_than_one_chunk_of_a_large_argument() {
-    let (thing, other, mut peer) = thing(Features::OURS).await;
+    let (thing, other, mut peer) = thing(SPOKEN).await;
     let mut large = thing.call("weigh", args![1, Value::Bytes(vec![7; 64 * MIB].into())]);
     assert!(poll_once(&mut large).await.is_pending());
     let mut small = Vec::new();
@@ -91,7 +91,7 @@ async fn a_ping_waits_for_no_more_than_one_chunk_of_a_large_reply() {
 
 #[actix::test]
 async fn a_small_call_does_not_overtake_a_large_one_to_the_same_object() {
-    let (thing, other, mut peer) = thing(Features::OURS).await;
+    let (thing, other, mut peer) = thing(SPOKEN).await;
     let mut calls = vec![thing.call("weigh", args![1, Value::Bytes(vec![7; 3 * MIB].into())])];
     calls.push(thing.call("run", args![2]));
     calls.push(thing.call("weigh", args![3, Value::Bytes(vec![7; MIB].into())]));
@@ -153,7 +153,7 @@ async fn messages_of_every_size_pass_both_ways() {
 
 #[actix::test]
 async fn who_does_not_speak_chunks_is_sent_none() {
-    let without = Features(Features::OURS.0 & !Features::CHUNKS.0);
+    let without = SPOKEN.without(Features::CHUNKS);
     let (thing, _, mut peer) = thing(without).await;
     let mut large = thing.call("weigh", args![1, Value::Bytes(vec![7; MIB].into())]);
     assert!(poll_once(&mut large).await.is_pending());
@@ -162,7 +162,7 @@ async fn who_does_not_speak_chunks_is_sent_none() {
 
 #[actix::test]
 async fn who_does_not_speak_chunks_is_answered_without() {
-    let without = Features(Features::OURS.0 & !Features::CHUNKS.0);
+    let without = SPOKEN.without(Features::CHUNKS);
     let pair = Pair::memory().await;
     let mut peer = RawPeer::connect(&*pair.network, pair.daemon.endpoint()).await;
     peer.send(&connect_speaking("worker", without)).await;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pyroxene::transport::{Network, Stream};
-use pyroxene::wire::{BindingTable, BoundMethod, Features, MessageType, PeerLimits, Welcome};
+use pyroxene::wire::{BindingTable, BoundMethod, MessageType, PeerLimits, Welcome};
 use pyroxene::{CallError, DynProxy, NotStarted, Unknown, args};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::memory::MemoryNetwork;
 use crate::support::pair::client_over;
-use crate::support::raw_peer::frame;
+use crate::support::raw_peer::{SPOKEN, frame};
 
 /// Answers the first bytes of each connection with `welcome` and the next ones with `answer`, whatever they are.
 async fn server(welcome: Vec<u8>, answer: Vec<u8>) -> (Arc<dyn Network>, String) {
@@ -40,7 +40,7 @@ fn welcome() -> Vec<u8> {
     let methods = vec![BoundMethod { name: "run".into(), flags: 0, fingerprint: 0 }];
     let welcome = Welcome {
         version: 1,
-        features: Features::OURS,
+        features: SPOKEN,
         limits: PeerLimits { max_message: 1024 * 1024, in_flight: 8 },
         incarnation: 1,
         binding: Some(BindingTable { handle: 0, object: "thing".into(), methods }),

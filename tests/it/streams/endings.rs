@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::printer::{NoPaper, Printer, printer};
 use crate::support::flaky::{Fault, Flaky, Plan};
-use crate::support::pair::{Pair, Setup, client_over, settle};
+use crate::support::pair::{Pair, Setup, brittle_client_over, client_over, settle};
 
 #[actix::test]
 async fn items_come_in_order_and_then_no_more_wherever_the_object_is() {
@@ -74,7 +74,7 @@ async fn a_lost_connection_ends_it_at_both_ends() {
     let plan = Plan { back: Some((100_000, Fault::Break)), ..Plan::default() };
     let flaky: Arc<dyn Network> = Arc::new(Flaky::new(Arc::clone(&pair.network), [plan]));
     let uri = here.proxy().uri().clone();
-    let there = pyroxene::Proxy::<Printer>::connect_with(&client_over(&flaky), uri).await.unwrap();
+    let there = pyroxene::Proxy::<Printer>::connect_with(&brittle_client_over(&flaky), uri).await.unwrap();
     let there = super::printer::PrinterProxy::from(there);
     let mut items = there.count(u64::MAX).await.unwrap();
     let (mut read, mut end) = (0, None);

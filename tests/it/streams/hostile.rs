@@ -14,7 +14,7 @@ use super::printer::{Meter, Printer};
 use crate::support::bystander::Bystander;
 use crate::support::memory::MemoryNetwork;
 use crate::support::pair::{Pair, client_over, settle};
-use crate::support::raw_peer::{RawPeer, connect_speaking, frame, invoke};
+use crate::support::raw_peer::{RawPeer, SPOKEN, connect_speaking, frame, invoke};
 
 fn credit(stream: u64, bytes: u32, items: u32) -> Vec<u8> {
     frame(MessageType::Credit, 0, |out| Credit { stream, bytes, items }.encode(out))
@@ -147,7 +147,7 @@ async fn end_of(answer: Vec<u8>) -> CallError {
         let methods = vec![BoundMethod { name: "count".into(), flags: 2, fingerprint: 0 }];
         let welcome = Welcome {
             version: 1,
-            features: Features::OURS,
+            features: SPOKEN,
             limits: PeerLimits { max_message: 1024 * 1024, in_flight: 8 },
             incarnation: 1,
             binding: Some(BindingTable { handle: 0, object: "thing".into(), methods }),

@@ -9,7 +9,7 @@ use pyroxene::{CallError, Items, NotStarted, Proxy, Unknown, Value, args};
 
 use super::scribe::{Desk, Scribe, ScribeProxy, Torn};
 use crate::support::flaky::{Fault, Flaky, Plan};
-use crate::support::pair::{Pair, Setup, client_over, poll_once, settle};
+use crate::support::pair::{Pair, Setup, brittle_client_over, poll_once, settle};
 
 /// Items that a source may be ahead of its reader: those under way, and the frame that is made next.
 const AHEAD: u64 = WINDOW_ITEMS as u64 + 1_024 + 1;
@@ -150,7 +150,8 @@ async fn a_lost_connection_is_no_complete_stream() {
     let desk = Desk::of(&pair).await;
     let plan = Plan { out: Some((100_000, Fault::Break)), ..Plan::default() };
     let flaky: Arc<dyn Network> = Arc::new(Flaky::new(Arc::clone(&pair.network), [plan]));
-    let there = Proxy::<Scribe>::connect_with(&client_over(&flaky), desk.here.proxy().uri().clone()).await.unwrap();
+    let there =
+        Proxy::<Scribe>::connect_with(&brittle_client_over(&flaky), desk.here.proxy().uri().clone()).await.unwrap();
     let ended = ScribeProxy::from(there).sum(desk.numbers(u64::MAX)).await;
     assert!(matches!(ended, Err(CallError::Unknown(Unknown::Disconnected { .. }))), "{ended:?}");
     settle().await;

@@ -11,7 +11,7 @@ use super::scribe::{Desk, Scribe, ScribeProxy};
 use crate::support::bystander::Bystander;
 use crate::support::memory::MemoryNetwork;
 use crate::support::pair::{Pair, client_over, settle};
-use crate::support::raw_peer::{RawPeer, frame};
+use crate::support::raw_peer::{RawPeer, SPOKEN, frame};
 
 /// A call of the method at this place that carries streams, and has these arguments.
 fn call(seq: u16, method: u8, streams: Carried, arguments: &[u8]) -> Vec<u8> {
@@ -160,7 +160,7 @@ async fn a_peer_that_goes_is_no_complete_stream() {
 async fn who_does_not_speak_them_is_sent_no_streams() {
     tokio::time::pause();
     let network: std::sync::Arc<dyn pyroxene::transport::Network> = std::sync::Arc::new(MemoryNetwork::default());
-    let without = Features(Features::OURS.0 & !Features::INLETS.0);
+    let without = SPOKEN.without(Features::INLETS);
     let methods: Vec<_> =
         ["sum", "first", "double", "keep", "weigh", "merge", "blot", "ping", "note"].map(|name| (name, 0)).to_vec();
     let (uri, accepted) = RawPeer::offer(&*network, without, &methods).await;

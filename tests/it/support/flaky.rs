@@ -55,12 +55,21 @@ impl Traffic {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    Open,
+    Shut,
+    Gone,
+}
+
 /// Connections through it have the fates of its script, one after the other; those after the last are sound.
 pub(crate) struct Flaky {
     inner: Arc<dyn Network>,
     script: Mutex<VecDeque<Plan>>,
     attempts: AtomicU64,
     resets: Arc<tokio::sync::watch::Sender<u64>>,
+    /// What becomes of those who connect.
+    door: tokio::sync::watch::Sender<Door>,
     pub(crate) traffic: Arc<Traffic>,
 }
 
@@ -71,6 +80,7 @@ impl Flaky {
             script: Mutex::new(script.into_iter().collect()),
             attempts: AtomicU64::new(0),
             resets: Arc::default(),
+            door: tokio::sync::watch::Sender::new(Door::Open),
             traffic: Arc::default(),
         }
     }
@@ -78,6 +88,20 @@ impl Flaky {
     /// Resets all connections that there are, both ways, whatever they are doing.
     pub(crate) fn reset_all(&self) {
         self.resets.send_modify(|resets| *resets += 1);
+    }
+
+    /// Nobody gets through, or hears why, until [`go_on`](Flaky::go_on).
+    pub(crate) fn pause(&self) {
+        self.door.send_replace(Door::Shut);
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.door.send_replace(Door::Open);
+    }
+
+    /// There is nobody any more.
+    pub(crate) fn refuse(&self) {
+        self.door.send_replace(Door::Gone);
     }
 
     /// How often somebody tried to connect.
@@ -90,6 +114,9 @@ impl Network for Flaky {
     fn connect<'a>(&'a self, endpoint: &'a Endpoint) -> BoxFuture<'a, io::Result<Stream>> {
         Box::pin(async move {
             self.attempts.fetch_add(1, Ordering::Relaxed);
+            if *self.door.subscribe().wait_for(|door| *door != Door::Shut).await.unwrap() == Door::Gone {
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
             let stream = self.inner.connect(endpoint).await?;
             let plan = self.script.lock().unwrap().pop_front().unwrap_or_default();
             let peer = stream.peer().to_owned();

@@ -170,9 +170,16 @@ pub(crate) fn client_over(network: &Arc<dyn Network>) -> Client {
     client_with(ClientConfig { network: Arc::clone(network), ..ClientConfig::default() })
 }
 
+/// The same, whose connections end with their streams.
+pub(crate) fn brittle_client_over(network: &Arc<dyn Network>) -> Client {
+    let limits = Limits { resume_ms: 0, ..Limits::default() };
+    client_with(ClientConfig { network: Arc::clone(network), limits, ..ClientConfig::default() })
+}
+
 /// The same, alike in every byte that it sends.
 pub(crate) fn seeded_client_over(network: &Arc<dyn Network>) -> Client {
-    client_with(ClientConfig { network: Arc::clone(network), seed: Some(7), ..ClientConfig::default() })
+    let limits = Limits { resume_ms: 0, ..Limits::default() };
+    client_with(ClientConfig { network: Arc::clone(network), seed: Some(7), limits, ..ClientConfig::default() })
 }
 
 /// Bytes that a [`seeded_client_over`] a network sends before its first call to the worker.

@@ -12,6 +12,9 @@ use pyroxene::wire::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+/// What it speaks unless it says otherwise: whoever loses a connection to it has lost it.
+pub(crate) const SPOKEN: Features = Features::OURS.without(Features::RESUME);
+
 /// One end of a connection.
 pub(crate) struct RawPeer {
     stream: Stream,
@@ -115,7 +118,7 @@ impl RawPeer {
 
 /// A CONNECT frame for the object with this id.
 pub(crate) fn connect(object: &str) -> Vec<u8> {
-    connect_speaking(object, Features::OURS)
+    connect_speaking(object, SPOKEN)
 }
 
 /// The same from a peer that speaks no more than this.
