@@ -29,7 +29,7 @@ use crate::object::invocation::Invocation;
 use crate::object::local::LocalDaemon;
 use crate::peer::assembly::Assemblies;
 use crate::peer::connection::{Leaving, Shared, State};
-use crate::peer::driver::resume::Resumption;
+use crate::peer::driver::resume::{Resumption, acknowledge};
 use crate::peer::expiry::Expiry;
 use crate::peer::export::Exports;
 use crate::peer::lane::Lane;
@@ -239,7 +239,12 @@ impl Driver {
                     self.go_away(reason);
                     continue;
                 }
-                if state.is_sent() {
+                let idle = state.is_sent();
+                if let Some(resumption) = &mut self.resumption
+                    && let Some(taken) = resumption.to_acknowledge(self.received - self.input.len() as u64, idle)
+                {
+                    acknowledge(&mut state, taken);
+                } else if idle {
                     if state.released && state.in_flight.is_idle() {
                         if self.resumption.is_some() && state.leaving == Leaving::No {
                             // Or the peer would wait for it to come back.

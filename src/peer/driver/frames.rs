@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use crate::object::outcome::{Failure, NotStarted};
 use crate::peer::connection::State;
-use crate::peer::driver::resume::acknowledge;
 use crate::peer::driver::{Driver, broken};
 use crate::peer::in_flight::Stray;
 use crate::peer::items;
@@ -61,17 +60,11 @@ impl Driver {
                 }
             }
         }
-        let taken = self.unacknowledged();
         if self.arrived.is_empty() {
-            let mut state = state.unwrap_or_else(|| shared.lock());
-            state.admitted = self.admitted;
-            acknowledge(&mut state, taken);
+            state.unwrap_or_else(|| shared.lock()).admitted = self.admitted;
         } else {
             drop(state);
-            let mut state = shared.lock();
-            state.admitted = self.admitted;
-            acknowledge(&mut state, taken);
-            drop(state);
+            shared.lock().admitted = self.admitted;
             self.settled = false;
             self.deliver();
         }

@@ -23,8 +23,9 @@ use crate::peer::tickets::Issued;
 use crate::transport::Stream;
 use crate::wire::{CorrelationId, Flags, Frame, FrameWriter, Limits, MessageType, SerializerId, Taken, Ticket};
 
-/// Bytes that are taken until the other end hears of it.
+/// Bytes that are taken until the other end hears of it, together with what is sent to it anyway; and until it hears of it alone.
 const ACKNOWLEDGE: u64 = 32 * 1024;
+const ACKNOWLEDGE_ALONE: u64 = 128 * 1024;
 
 /// What an end of a connection needs to go on over another stream.
 pub(crate) struct Resumption {
@@ -63,6 +64,17 @@ impl Resumption {
         Resumption::new(Role::Called(issued), Some(ticket), limits)
     }
 
+    /// How many bytes of the peer were taken, if it is time to tell it; `alone` if nothing else is sent.
+    #[inline]
+    pub(super) fn to_acknowledge(&mut self, taken: u64, alone: bool) -> Option<u64> {
+        let unknown = taken - self.acknowledged;
+        if unknown < ACKNOWLEDGE || (alone && unknown < ACKNOWLEDGE_ALONE) {
+            return None;
+        }
+        self.acknowledged = taken;
+        Some(taken)
+    }
+
     fn new(role: Role, ticket: Option<Ticket>, limits: &Limits) -> Resumption {
         let retained = Retained::new(limits.resume_bytes);
         let (keep_ms, most) = (limits.resume_ms, limits.resume_bytes as usize);
@@ -88,18 +100,6 @@ impl Driver {
     /// Bytes of the peer that were taken, as whole messages.
     fn taken(&self) -> u64 {
         self.received - self.input.len() as u64
-    }
-
-    /// How many bytes of the peer were taken, if it is time to tell it.
-    #[inline]
-    pub(super) fn unacknowledged(&mut self) -> Option<u64> {
-        let taken = self.taken();
-        let resumption = self.resumption.as_mut()?;
-        if taken - resumption.acknowledged < ACKNOWLEDGE {
-            return None;
-        }
-        resumption.acknowledged = taken;
-        Some(taken)
     }
 
     /// The peer has taken so many bytes.
@@ -324,9 +324,8 @@ fn is_gone(problem: &io::Error) -> bool {
 }
 
 /// Tells the peer that so many of its bytes were taken.
-#[inline]
-pub(super) fn acknowledge(state: &mut State, taken: Option<u64>) {
-    let Some(taken) = taken else { return };
+#[cold]
+pub(super) fn acknowledge(state: &mut State, taken: u64) {
     let (kind, id) = (MessageType::Ack, SerializerId::POSTCARD);
     let frame = FrameWriter::begin(&mut state.out, kind, id, Flags::default(), 0, CorrelationId::NONE);
     match (Taken { taken }).encode(&mut state.out) {
