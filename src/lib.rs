@@ -86,6 +86,7 @@ pub use client::call::{Annotated, Call};
 pub use client::client::{Client, ClientConfig};
 pub use client::connect::{Connect, IntoUri};
 pub use client::dyn_proxy::DynProxy;
+pub use client::ledger::Oneways;
 pub use client::promise::{Promise, Reference};
 pub use client::proxy::Proxy;
 pub use client::report::report;

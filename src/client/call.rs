@@ -279,6 +279,7 @@ impl<M: RemoteMessage> Typed<M> {
             correlation: call.correlation,
             again: call.again,
             place: call.place,
+            told: call.account.map(|account| account.tell()),
         };
         Invocation::local(choice.index, call.deadline, call.facts, caller)
     }

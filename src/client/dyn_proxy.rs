@@ -14,6 +14,7 @@ use crate::client::client::Client;
 use crate::client::connect::{Connect, FromLink, IntoUri};
 use crate::client::error::CallError;
 use crate::client::exchange::Exchange;
+use crate::client::ledger::Oneways;
 use crate::client::link::Link;
 use crate::client::request::{Queue, Request, Terms};
 use crate::client::stream::{DynItems, NamedItems};
@@ -97,7 +98,15 @@ impl DynProxy {
         DynBatch::new(Arc::clone(&self.0))
     }
 
-    /// Calls a method without waiting for anything: whether it arrives and how it ends, nobody says.
+    /// As [`Proxy::flush`](crate::Proxy::flush).
+    ///
+    /// # Errors
+    /// They have not ended in time, or what became of them cannot be asked.
+    pub async fn flush(&self) -> Result<Oneways, CallError> {
+        self.0.flush().await
+    }
+
+    /// Calls a method without waiting for anything: [`flush`](DynProxy::flush) says what became of such calls.
     ///
     /// # Panics
     /// Outside of a tokio runtime when it is not connected, unless the feature `blocking` is on.
@@ -264,7 +273,8 @@ impl Named {
     ) -> Invocation {
         let label = Arc::clone(object.label());
         let (method, correlation, place) = (self.method, call.correlation, call.place);
-        let caller = DynCaller { sender, object: label, method, correlation, place };
+        let told = call.account.map(|account| account.tell());
+        let caller = DynCaller { sender, object: label, method, correlation, place, told };
         Invocation::local_dyn(choice.index, self.args, call.deadline, call.facts, caller)
     }
 }

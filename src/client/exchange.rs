@@ -257,6 +257,7 @@ impl<R: Request> Exchange<R> {
             time_ms: self.time_ms,
             correlation: self.correlation,
             place: None,
+            account: None,
             again: self.retry.is_some(),
             facts: self.facts.clone(),
         }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::client::binding::Binding;
 use crate::client::client::Client;
+use crate::client::ledger::Ledger;
 use crate::object::interface::Method;
 use crate::object::local::LocalObject;
 use crate::object::outcome::NotStarted;
@@ -33,6 +34,10 @@ pub(crate) struct Link {
     correlations: u128,
     /// The latest call that was sent.
     sent: AtomicU64,
+    /// What is known of the oneways.
+    ledger: Mutex<Ledger>,
+    /// One asks for them at a time.
+    pub(crate) flushing: tokio::sync::Mutex<()>,
 }
 
 /// Where calls go.
@@ -72,6 +77,8 @@ impl Link {
             queue: Arc::default(),
             queued: AtomicUsize::new(strict.into()),
             sent: AtomicU64::new(0),
+            ledger: Mutex::default(),
+            flushing: tokio::sync::Mutex::default(),
         })
     }
 
@@ -145,6 +152,10 @@ impl Link {
 
     fn set(&self, binding: Option<Arc<Binding>>) {
         self.place().binding = binding;
+    }
+
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn place(&self) -> MutexGuard<'_, Place> {

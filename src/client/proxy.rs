@@ -7,6 +7,8 @@ use crate::client::batch::Batch;
 use crate::client::call::{Call, Typed};
 use crate::client::client::Client;
 use crate::client::connect::{Connect, FromLink, IntoUri};
+use crate::client::error::CallError;
+use crate::client::ledger::Oneways;
 use crate::client::link::Link;
 use crate::object::interface::{Accepts, Any, Interface};
 use crate::object::local::LocalObject;
@@ -77,8 +79,8 @@ impl<A: Interface + ?Sized> Proxy<A> {
         Call::new(Arc::clone(&self.link), call, retry)
     }
 
-    /// Sends a message without waiting for anything, in order with the calls made through this proxy. Whether it arrives and how it ends,
-    /// nobody says.
+    /// Sends a message without waiting for anything, in order with the calls made through this proxy. What became of such messages,
+    /// [`flush`](Proxy::flush) says.
     ///
     /// # Panics
     /// Outside of a tokio runtime when it is not connected, unless the feature `blocking` is on.
@@ -87,6 +89,30 @@ impl<A: Interface + ?Sized> Proxy<A> {
         A: Accepts<M>,
     {
         self.send(message).send_oneway();
+    }
+
+    /// Waits until everything that was sent without waiting, through this proxy and its clones, has ended, and says what became of it since
+    /// the proxy was made. Batches are not counted.
+    ///
+    /// ```no_run
+    /// # #[cfg(all(feature = "macros", feature = "daemon"))] {
+    /// # struct Account;
+    /// # #[pyroxene::remote]
+    /// # impl Account {
+    /// #     #[remote(oneway)] pub fn remark(&mut self, line: String) {}
+    /// # }
+    /// # async fn example(account: AccountProxy) -> Result<(), pyroxene::CallError> {
+    /// account.remark("paid".to_owned());
+    /// let ended = account.proxy().flush().await?;
+    /// println!("{} remarks were written down, {} were lost", ended.executed, ended.dropped + ended.unknown);
+    /// # Ok(()) }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// They have not ended within the time that calls of the client have, or what became of them cannot be asked; it can be tried again.
+    pub async fn flush(&self) -> Result<Oneways, CallError> {
+        self.link.flush().await
     }
 
     /// The same object by way of a proxy whose calls, and those of its clones, each wait for the end of the one before: the order in which they

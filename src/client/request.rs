@@ -17,6 +17,7 @@ use crate::object::invocation::Invocation;
 use crate::object::items::Incoming;
 use crate::object::local::LocalObject;
 use crate::object::local_caller::Place;
+use crate::object::oneways::LocalAccount;
 use crate::object::outcome::NotStarted;
 use crate::peer::in_flight::Answer;
 use crate::wire::varint::write_varint;
@@ -103,4 +104,6 @@ pub(crate) struct Terms {
     pub(crate) facts: Option<Arc<Facts>>,
     /// Its place in a batch that stops at the first fault.
     pub(crate) place: Option<Place>,
+    /// Where it counts, if it is a oneway.
+    pub(crate) account: Option<Arc<LocalAccount>>,
 }

@@ -11,6 +11,7 @@ use crate::object::first_fault::FirstFault;
 use crate::object::interface::signature_of;
 use crate::object::items::{ItemSource, Items};
 use crate::object::message::RemoteMessage;
+use crate::object::oneways::{OnewayEnd, Told};
 use crate::object::outcome::{Failure, NotStarted, unwritable};
 use crate::wire::CorrelationId;
 
@@ -50,6 +51,8 @@ pub(crate) struct LocalCaller<M: RemoteMessage> {
     pub(crate) again: bool,
     /// Its place in a batch that stops at the first fault.
     pub(crate) place: Option<Place>,
+    /// Where it counts, if it is a oneway.
+    pub(crate) told: Option<Told>,
 }
 
 /// How a call in this process ended: with what the handler returned, or otherwise.
@@ -90,6 +93,9 @@ impl<M: RemoteMessage> LocalCaller<M> {
     /// The call ends with what the handler returned.
     pub(crate) fn end(self, output: M::Output) {
         let outcome = M::outcome(output);
+        if let Some(told) = self.told {
+            told.ended(if outcome.is_ok() { OnewayEnd::Executed } else { OnewayEnd::Failed });
+        }
         if let (Err(_), Some(place)) = (&outcome, &self.place) {
             place.first_fault.note(place.at);
         }
@@ -102,6 +108,9 @@ impl<M: RemoteMessage> LocalCaller<M> {
 impl<M: RemoteMessage> LocalReply for LocalCaller<M> {
     fn fail(self: Box<Self>, failure: Failure) {
         let failure = Place::failed(self.place.as_ref(), failure);
+        if let Some(told) = self.told {
+            told.ended(OnewayEnd::from(&failure));
+        }
         if let Some(sender) = self.sender {
             let failure = match failure {
                 // In one process it is another message altogether that does not fit.
@@ -148,11 +157,16 @@ pub(crate) struct DynCaller {
     pub(crate) correlation: CorrelationId,
     /// Its place in a batch that stops at the first fault.
     pub(crate) place: Option<Place>,
+    /// Where it counts, if it is a oneway.
+    pub(crate) told: Option<Told>,
 }
 
 impl LocalReply for DynCaller {
     fn fail(self: Box<Self>, failure: Failure) {
         let failure = Place::failed(self.place.as_ref(), failure);
+        if let Some(told) = self.told {
+            told.ended(OnewayEnd::from(&failure));
+        }
         if let Some(sender) = self.sender {
             let _ = sender.send(Err(failure));
         }
@@ -161,6 +175,9 @@ impl LocalReply for DynCaller {
     fn value(self: Box<Self>, outcome: Result<Value, Fault>) {
         if let (Err(_), Some(place)) = (&outcome, &self.place) {
             place.first_fault.note(place.at);
+        }
+        if let Some(told) = self.told {
+            told.ended(if outcome.is_ok() { OnewayEnd::Executed } else { OnewayEnd::Failed });
         }
         if let Some(sender) = self.sender {
             let _ = sender.send(outcome.map_err(|fault| Failure::Failed(Box::new(fault))));

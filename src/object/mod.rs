@@ -13,6 +13,7 @@ pub mod items;
 pub mod local;
 pub mod local_caller;
 pub mod message;
+pub mod oneways;
 pub mod outcome;
 pub mod panic;
 pub mod reply;

@@ -12,6 +12,7 @@ use crate::object::interface::MethodFlags;
 use crate::object::items::producer::{ItemSink, Producer};
 use crate::object::local_caller::{LocalCaller, LocalReply};
 use crate::object::message::{RemoteError, RemoteMessage};
+use crate::object::oneways::OnewayEnd;
 use crate::object::outcome::{self, Failure, NotStarted, Unknown, unwritable};
 use crate::object::panic;
 use crate::wire::{CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
@@ -32,6 +33,8 @@ pub trait ReplySink: Send + Sync {
     fn watch(&self, seq: u16, waker: &Waker);
     /// The call of `seq` has ended: nobody is to be woken.
     fn unwatch(&self, seq: u16);
+    /// A oneway of this account has ended.
+    fn ended(&self, _account: u16, _: OnewayEnd) {}
     /// Opens a stream of items, which `method` at this place replies with; they are in this serializer.
     ///
     /// # Errors
@@ -65,7 +68,7 @@ enum To {
 pub struct WireReply {
     /// The connection, and the object on it.
     pub sink: Arc<dyn ReplySink>,
-    /// The request's sequence number.
+    /// The request's sequence number; of a oneway the account in which it counts, if not 0.
     pub seq: u16,
     /// The request's serializer, which is the reply's.
     pub serializer: SerializerId,
@@ -290,8 +293,7 @@ impl WireReply {
 
     fn send<R: serde::Serialize, E: RemoteError>(&self, outcome: Result<R, E>, facts: Option<&Facts>) {
         if self.oneway {
-            self.sink.answer(self.seq, self.size, &mut |_, _| {});
-            return;
+            return self.told(if outcome.is_ok() { OnewayEnd::Executed } else { OnewayEnd::Failed });
         }
         match outcome {
             Ok(value) => self.write(facts, |this, out, limit| {
@@ -310,7 +312,7 @@ impl WireReply {
     fn open<M: RemoteMessage>(&self, output: M::Output, facts: Option<&Facts>) {
         let source = match M::outcome(output).map(M::into_items) {
             Ok(Ok(source)) if !self.oneway => source,
-            Ok(Ok(_)) => return self.sink.answer(self.seq, self.size, &mut |_, _| {}),
+            Ok(Ok(_)) => return self.told(OnewayEnd::Executed),
             Ok(Err(value)) => return self.send::<_, M::Error>(Ok(value), facts),
             Err(error) => return self.send::<M::Reply, _>(Err(error), facts),
         };
@@ -333,11 +335,18 @@ impl WireReply {
 
     fn fail(&self, failure: &Failure, facts: Option<&Facts>) {
         if self.oneway {
-            self.sink.answer(self.seq, self.size, &mut |_, _| {});
-            return;
+            return self.told(failure.into());
         }
         let fault = failure.to_fault(self.serializer, self.sink.object(), self.method());
         self.fault(&fault, facts);
+    }
+
+    /// A oneway has ended, which is only counted.
+    fn told(&self, end: OnewayEnd) {
+        if self.seq != 0 {
+            self.sink.ended(self.seq, end);
+        }
+        self.sink.answer(self.seq, self.size, &mut |_, _| {});
     }
 
     fn fault(&self, fault: &Fault, facts: Option<&Facts>) {

@@ -33,6 +33,11 @@ impl WeakConnection {
     pub fn upgrade(&self) -> Option<Connection> {
         self.0.upgrade().map(Connection)
     }
+
+    /// Whether it is this one.
+    pub(crate) fn is(&self, connection: &Connection) -> bool {
+        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&connection.0))
+    }
 }
 
 /// Ends the connection when nobody can call over it any more.
@@ -216,18 +221,19 @@ impl Connection {
         Ok(seq)
     }
 
-    /// Sends a call to the object with this handle that nobody answers.
+    /// Sends a call to the object with this handle that nobody answers; it counts in this account, if that is not 0.
     ///
     /// # Errors
     /// Why it was not sent.
     pub fn send(
         &self,
         handle: u32,
+        account: u16,
         write: impl FnOnce(&mut Vec<u8>, u16) -> Result<(), String>,
     ) -> Result<(), StartError> {
         let mut state = self.open()?;
         let start = state.out.len();
-        append(&mut state.out, |out| write(out, 0)).map_err(StartError::Unwritable)?;
+        append(&mut state.out, |out| write(out, account)).map_err(StartError::Unwritable)?;
         self.0.0.set_apart(&mut state, start, Order::Object(handle), None)?;
         state.told = state.taken + state.out.len() as u64;
         wake(state);
@@ -262,6 +268,11 @@ impl Connection {
         }
     }
 
+    /// Nobody waits any more for the answer to `seq`, which is no call, so that the peer need not hear of it.
+    pub(crate) fn forget(&self, seq: u16) {
+        self.0.0.lock().in_flight.abandon(seq);
+    }
+
     /// The reader of the stream that a reply has opened.
     pub(crate) fn items(&self, answer: &Answer) -> Option<Inlet> {
         Inlet::new(self, answer)
@@ -269,6 +280,11 @@ impl Connection {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.0
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.0.is_closed()
     }
 
     /// What ended the connection.

@@ -7,6 +7,7 @@ mod batches;
 mod beside;
 mod calls;
 mod chunks;
+mod flush;
 mod frames;
 mod inlets;
 mod once;

@@ -27,8 +27,8 @@ use crate::transport::Stream;
 use crate::transport::stream::Detached;
 use crate::wire::handshake::HANDSHAKE_VERSION;
 use crate::wire::{
-    Bind, BindingTable, CorrelationId, Features, Flags, Frame, FrameWriter, Hello, Limits, MessageType, PayloadError,
-    PeerLimits, SerializerId, SessionOpened, Target, Ticket, Welcome,
+    Bind, BindingTable, CorrelationId, Features, Flags, Flush, Flushed, Frame, FrameWriter, Hello, Limits, MessageType,
+    PayloadError, PeerLimits, SerializerId, SessionOpened, Target, Ticket, Welcome,
 };
 
 /// What a peer that does not speak postcard is taken to accept.
@@ -104,7 +104,7 @@ pub async fn connect(
 /// The daemon has no such object, or the connection has ended.
 pub async fn bind(connection: &Connection, target: &Target, timeout_ms: u32) -> Result<BindingTable, NotStarted> {
     let bind = Bind { target: target.clone() };
-    let answer = ask(connection, MessageType::Bind, timeout_ms, |out| bind.encode(out)).await?;
+    let answer = ask(connection, NO_OBJECT, MessageType::Bind, timeout_ms, |out| bind.encode(out)).await?;
     BindingTable::decode(&answer.payload).map_err(|problem| unreachable(connection, problem.to_string()))
 }
 
@@ -113,7 +113,7 @@ pub async fn bind(connection: &Connection, target: &Target, timeout_ms: u32) -> 
 /// # Errors
 /// The daemon knows too many, or the connection has ended.
 pub(crate) async fn open_session(connection: &Connection, timeout_ms: u32) -> Result<(), NotStarted> {
-    let answer = ask(connection, MessageType::Session, timeout_ms, |_| Ok(())).await?;
+    let answer = ask(connection, NO_OBJECT, MessageType::Session, timeout_ms, |_| Ok(())).await?;
     let opened = SessionOpened::decode(&answer.payload);
     let opened = opened.map_err(|problem| unreachable(connection, problem.to_string()))?;
     // As long as the connection lives it is always the same.
@@ -121,20 +121,50 @@ pub(crate) async fn open_session(connection: &Connection, timeout_ms: u32) -> Re
     Ok(())
 }
 
-/// Asks the other end for something that is not a call.
+/// What has become of the oneways of this account, which were for the object with this handle, once they have ended.
+///
+/// # Errors
+/// They were not counted, have not ended in time, or the connection has ended.
+pub(crate) async fn flush(
+    connection: &Connection,
+    handle: u32,
+    account: u16,
+    timeout_ms: u32,
+) -> Result<Flushed, NotStarted> {
+    let flush = Flush { handle, account };
+    let answer = ask(connection, handle, MessageType::Flush, timeout_ms, |out| flush.encode(out)).await?;
+    Flushed::decode(&answer.payload).map_err(|problem| unreachable(connection, problem.to_string()))
+}
+
+/// A question that nobody waits for is given up.
+struct Asked<'a> {
+    connection: &'a Connection,
+    place: Option<u16>,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if let Some(seq) = self.place {
+            self.connection.forget(seq);
+        }
+    }
+}
+
+/// Asks the other end for something that is not a call, behind what was sent to the object with this handle.
 async fn ask(
     connection: &Connection,
+    handle: u32,
     kind: MessageType,
     timeout_ms: u32,
     payload: impl Fn(&mut Vec<u8>) -> Result<(), PayloadError>,
 ) -> Result<Answer, NotStarted> {
     let fail = |problem: String| unreachable(connection, problem);
-    let mut place = None;
+    let mut asked = Asked { connection, place: None };
     let ending = std::future::poll_fn(|cx| {
-        let seq = match place {
+        let seq = match asked.place {
             Some(seq) => seq,
             None => {
-                let started = connection.start(NO_OBJECT, timeout_ms, cx.waker(), |out, seq| {
+                let started = connection.start(handle, timeout_ms, cx.waker(), |out, seq| {
                     let frame = begin(out, kind, SerializerId::POSTCARD, seq);
                     match payload(out) {
                         Ok(()) => frame.finish(out, connection.max_message()).map_err(|e| e.to_string()),
@@ -145,13 +175,16 @@ async fn ask(
                     }
                 });
                 match started {
-                    Ok(seq) => *place.insert(seq),
+                    Ok(seq) => *asked.place.insert(seq),
                     Err(problem) => return Poll::Ready(Err(fail(problem.to_string()))),
                 }
             }
         };
         match connection.poll(seq, cx.waker()) {
-            Some((ending, _)) => Poll::Ready(Ok(ending)),
+            Some((ending, _)) => {
+                asked.place = None;
+                Poll::Ready(Ok(ending))
+            }
             None => Poll::Pending,
         }
     })

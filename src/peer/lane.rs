@@ -1,18 +1,20 @@
 //! The way back for the replies of one object on one connection.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use crate::codec::budget::Budget;
 use crate::object::context::Caller;
 use crate::object::interface::Method;
 use crate::object::items::producer::ItemSink;
+use crate::object::oneways::OnewayEnd;
 use crate::object::reply::ReplySink;
+use crate::peer::accounts::{Accounts, Overflown, Settled};
 use crate::peer::bulk::Order;
 use crate::peer::connection::{Shared, wake};
 use crate::peer::items::Outlet;
-use crate::wire::SerializerId;
+use crate::wire::{CorrelationId, Flags, Flushed, FrameWriter, MessageType, SerializerId};
 
 /// Where replies of one object go, and how many calls of this connection have left that object's queue.
 pub(crate) struct Lane {
@@ -22,16 +24,60 @@ pub(crate) struct Lane {
     left: AtomicU32,
     /// Calls that were taken out of the queue; counted apart, because any thread may do that.
     withdrawn: AtomicU32,
+    /// Oneways whose caller may ask for them.
+    accounts: Mutex<Accounts>,
 }
 
 impl Lane {
     pub(crate) fn new(shared: Arc<Shared>, object: Arc<str>, methods: &'static [Method]) -> Lane {
-        Lane { shared, object, methods, left: AtomicU32::new(0), withdrawn: AtomicU32::new(0) }
+        Lane {
+            shared,
+            object,
+            methods,
+            left: AtomicU32::new(0),
+            withdrawn: AtomicU32::new(0),
+            accounts: Mutex::default(),
+        }
     }
 
     /// The largest frame that the peer accepts, bytes.
     pub(crate) fn max_message(&self) -> u32 {
         self.shared.peer_limits.max_message
+    }
+
+    /// A oneway of this account has come.
+    pub(crate) fn told(&self, account: u16) {
+        self.accounts().came(account);
+    }
+
+    /// The call `seq` asks what has become of the oneways of this account, and is answered once they have ended.
+    ///
+    /// # Errors
+    /// Some were not counted.
+    pub(crate) fn flush(&self, account: u16, seq: u16) -> Result<(), Overflown> {
+        let settled = self.accounts().flush(account, seq)?;
+        self.settle(settled);
+        Ok(())
+    }
+
+    fn settle(&self, settled: Option<Settled>) {
+        let Some(Settled { flushes, account }) = settled else { return };
+        let flushed = Flushed { executed: account.executed, failed: account.failed };
+        for seq in flushes {
+            self.shared.append(|out| {
+                let (kind, id) = (MessageType::Flushed, SerializerId::POSTCARD);
+                let frame = FrameWriter::begin(out, kind, id, Flags::default(), seq, CorrelationId::NONE);
+                match flushed.encode(out) {
+                    // A few bytes are never too many.
+                    Ok(()) => drop(frame.finish(out, u32::MAX)),
+                    Err(_) => frame.abandon(out),
+                }
+            });
+        }
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, Accounts> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Calls that have left the queue, modulo 2^32.
@@ -67,6 +113,11 @@ impl ReplySink for Lane {
     #[inline]
     fn is_given_up(&self, seq: u16) -> bool {
         self.shared.given_up.contains(seq)
+    }
+
+    fn ended(&self, account: u16, end: OnewayEnd) {
+        let settled = self.accounts().ended(account, end);
+        self.settle(settled);
     }
 
     fn watch(&self, seq: u16, waker: &Waker) {

@@ -4,6 +4,7 @@
 //! - May use: `transport`, `object`, `codec`, `wire`, `uri`.
 //! - Must never know: who stands above it, actix.
 
+mod accounts;
 mod assembly;
 mod batch;
 mod bulk;

@@ -32,6 +32,8 @@ impl Features {
     pub const INLETS: Features = Features(256);
     /// TICKET, ACK and RESUMED.
     pub const RESUME: Features = Features(512);
+    /// FLUSH and FLUSHED.
+    pub const FLUSH: Features = Features(16_384);
 
     /// BATCH.
     pub const BATCHES: Features = Features(32);
@@ -49,7 +51,8 @@ impl Features {
             | Features::PIPELINES.0
             | Features::CHUNKS.0
             | Features::INLETS.0
-            | Features::RESUME.0,
+            | Features::RESUME.0
+            | Features::FLUSH.0,
     );
 
     /// Whether all of `other` is spoken.
@@ -185,6 +188,24 @@ pub struct Taken {
     pub taken: u64,
 }
 
+/// FLUSH: asks what has become of the oneways of one account. There will be no further ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flush {
+    /// The object they were for.
+    pub handle: u32,
+    /// Their sequence number, which is that of the account.
+    pub account: u16,
+}
+
+/// FLUSHED: all of them have ended. Those that are in neither number did not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flushed {
+    /// Those that ended with a value.
+    pub executed: u64,
+    /// Those that ended with a fault.
+    pub failed: u64,
+}
+
 /// The version of the messages in this file.
 pub const HANDSHAKE_VERSION: u16 = 1;
 
@@ -242,6 +263,8 @@ payload! {
     SessionOpened "OPENED" |_: &SessionOpened| true;
     Ticket "TICKET" |_: &Ticket| true;
     Taken "ACK" |_: &Taken| true;
+    Flush "FLUSH" |_: &Flush| true;
+    Flushed "FLUSHED" |_: &Flushed| true;
     GoAway "GOAWAY" |away: &GoAway| away.reason.len() <= MAX_TEXT;
 }
 

@@ -87,6 +87,10 @@ pub enum MessageType {
     Ack = 32,
     /// The connection goes on over this stream.
     Resumed = 33,
+    /// Asks what has become of oneways.
+    Flush = 34,
+    /// What has, once all of them have ended.
+    Flushed = 35,
 }
 
 impl TryFrom<u8> for MessageType {
@@ -114,6 +118,8 @@ impl TryFrom<u8> for MessageType {
             31 => MessageType::Ticket,
             32 => MessageType::Ack,
             33 => MessageType::Resumed,
+            34 => MessageType::Flush,
+            35 => MessageType::Flushed,
             found => return Err(FrameError::UnknownType { found }),
         })
     }

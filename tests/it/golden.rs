@@ -16,8 +16,8 @@ use pyroxene::wire::batch::SizedParts;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::{
     AnnotationId, BatchHead, BatchedCall, BatchedResult, Bind, BindingTable, BoundMethod, Carried, Chain, ChainLink,
-    CorrelationId, Credit, Features, Flags, Frame, FrameWriter, GoAway, Hello, ItemBatch, MessageType, OnceKey,
-    PeerLimits, Pipeline, SerializerId, SessionOpened, Taken, Target, Ticket, Welcome,
+    CorrelationId, Credit, Features, Flags, Flush, Flushed, Frame, FrameWriter, GoAway, Hello, ItemBatch, MessageType,
+    OnceKey, PeerLimits, Pipeline, SerializerId, SessionOpened, Taken, Target, Ticket, Welcome,
 };
 use serde::Serialize;
 
@@ -239,6 +239,18 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
             ]
             .concat()
         }),
+        (
+            "flush",
+            "FLUSH and FLUSHED: of the oneways in account 3 of handle 0, 300 ended with a value and 1 with a fault",
+            {
+                let (flush, flushed) = (Flush { handle: 0, account: 3 }, Flushed { executed: 300, failed: 1 });
+                [
+                    plain(MessageType::Flush, 4, &with(&|out| flush.encode(out).unwrap())),
+                    plain(MessageType::Flushed, 4, &with(&|out| flushed.encode(out).unwrap())),
+                ]
+                .concat()
+            },
+        ),
         ("session", "SESSION: calls with keys will come", plain(MessageType::Session, 4, &[])),
         ("opened", "OPENED: the session has the number 300", {
             let opened = SessionOpened { number: 300 };

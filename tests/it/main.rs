@@ -16,6 +16,7 @@ mod chunks;
 mod cut;
 mod drain;
 mod faults;
+mod flush;
 mod fuzz_seeds;
 mod golden;
 mod limits;

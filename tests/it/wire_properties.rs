@@ -62,7 +62,7 @@ impl Parts {
 }
 
 fn parts() -> impl Strategy<Value = Parts> {
-    let kind = prop_oneof![1..=6_u8, 16..=21_u8, 28..=29_u8, 31..=33_u8]
+    let kind = prop_oneof![1..=6_u8, 16..=21_u8, 28..=29_u8, 31..=35_u8]
         .prop_map(|number| MessageType::try_from(number).unwrap());
     // Any flag but the one that says "compressed".
     let flags = any::<u16>().prop_map(|bits| bits & !Flags::COMPRESSED.bits());

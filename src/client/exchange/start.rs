@@ -7,7 +7,7 @@ use crate::client::binding::{Binding, Choice, Route};
 use crate::client::error::CallError;
 use crate::client::exchange::{Bound, Ended, Exchange, State};
 use crate::client::link::Link;
-use crate::client::request::Request;
+use crate::client::request::{Request, Terms};
 use crate::client::runtime;
 use crate::object::facts::Facts;
 use crate::object::interface::MethodFlags;
@@ -201,6 +201,9 @@ impl<R: Request> Exchange<R> {
                 Err(why) => Err(why),
             };
             if let Err(why) = sent {
+                if self.request.as_ref().is_some_and(counts) {
+                    self.link.ledger().known.dropped += 1;
+                }
                 slog::warn!(self.link.client.config().log, "oneway lost"; "uri" => %self.link.uri, "why" => %why,
                     "correlation" => %self.correlation);
             }
@@ -216,10 +219,12 @@ impl<R: Request> Exchange<R> {
         }
         let Some(request) = self.request.as_ref() else { return Ok(()) };
         let choice = request.choose(binding)?;
+        let counts = counts(request);
         match &binding.route {
             Route::Local(object) => {
                 self.link.sent(self.number);
-                let terms = self.terms();
+                let account = counts.then(|| self.link.ledger().send_here());
+                let terms = Terms { account, ..self.terms() };
                 if let Some(request) = self.request.take() {
                     request.tell(choice, object, terms, &mut { object });
                 }
@@ -227,9 +232,17 @@ impl<R: Request> Exchange<R> {
             }
             Route::Remote(connection, handle) => {
                 let limit = connection.max_message();
-                let sent = connection.send(*handle, |out, seq| {
+                // Counted before it is sent, or it could end before that.
+                let counted = counts && connection.speaks(Features::FLUSH);
+                let account = if counted { self.link.ledger().send_there(connection, *handle) } else { 0 };
+                let sent = connection.send(*handle, account, |out, seq| {
                     self.write(request, choice, *handle, &binding.object, Flags::ONEWAY, seq, limit, out)
                 });
+                match &sent {
+                    Ok(()) if counts && !counted => self.link.ledger().known.unknown += 1,
+                    Err(_) if counted => self.link.ledger().unsend(account),
+                    _ => {}
+                }
                 match sent {
                     Ok(()) => {
                         self.link.sent(self.number);
@@ -248,6 +261,11 @@ impl<R: Request> Exchange<R> {
             }
         }
     }
+}
+
+/// Whether a oneway is one by itself, so that it is known afterwards what became of it.
+fn counts<R: Request>(request: &R) -> bool {
+    request.kind() == MessageType::Invoke
 }
 
 pub(super) fn refusal(link: &Link, error: StartError) -> NotStarted {

@@ -47,6 +47,9 @@ impl Driver {
             let why = NotStarted::NoSuchObject { object: format!("handle {handle}") };
             return refuse(Arc::clone(&self.root) as Arc<dyn ReplySink>, header, 0, why);
         };
+        if oneway && header.seq != 0 && self.shared.features.contains(Features::FLUSH) {
+            export.lane.told(header.seq);
+        }
         let Some((name, flags)) = export.methods.get(method as usize).map(|method| (method.name, method.flags)) else {
             return refuse(Arc::clone(&export.lane) as Arc<dyn ReplySink>, header, method, no_method(export, method));
         };

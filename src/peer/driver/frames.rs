@@ -35,7 +35,7 @@ impl Driver {
             };
             begun = None;
             match frame.header.kind {
-                MessageType::Result | MessageType::Bound | MessageType::Opened => {
+                MessageType::Result | MessageType::Bound | MessageType::Opened | MessageType::Flushed => {
                     let state = state.get_or_insert_with(|| shared.lock());
                     if frame.header.flags.contains(Flags::ITEM_STREAM) {
                         if let Err(problem) = self.opened(state, frame) {
@@ -86,6 +86,7 @@ impl Driver {
             MessageType::Bind => self.bind(&frame),
             MessageType::Ping => self.ping(frame),
             MessageType::Session => self.open_session(&frame),
+            MessageType::Flush => self.flush(&frame),
             MessageType::GoAway => {
                 let away = GoAway::decode(&frame.payload);
                 let mut state = self.shared.lock();

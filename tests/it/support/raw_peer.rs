@@ -142,6 +142,14 @@ pub(crate) fn invoke(seq: u16, method: u8, message: &impl serde::Serialize) -> V
     })
 }
 
+/// The same of a oneway.
+pub(crate) fn invoke_oneway(seq: u16, method: u8, message: &impl serde::Serialize) -> Vec<u8> {
+    let mut out = invoke(seq, method, message);
+    // The low byte of the flags.
+    out[9] |= 4;
+    out
+}
+
 /// The same with the time that the call has left.
 pub(crate) fn invoke_within(seq: u16, method: u8, message: &impl serde::Serialize, ms: u32) -> Vec<u8> {
     let mut out = Vec::new();
