@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::object::oneways::{Account, OnewayEnd};
 
-/// Accounts of one object that one connection may have open.
-const MAX_ACCOUNTS: usize = 1_024;
+/// Accounts of one object that are known on one connection.
+const MAX_ACCOUNTS: usize = 256;
 
 /// Accounts, and who waits for them.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ struct Open {
     account: Account,
     /// The calls that are to be answered once all has ended.
     flushes: Vec<u16>,
+    /// Somebody was answered. Who has not got the answer asks again.
+    told: bool,
 }
 
 /// An account is settled.
@@ -37,11 +39,20 @@ pub(crate) struct Overflown;
 impl Accounts {
     /// A oneway of this account has come.
     pub(crate) fn came(&mut self, number: u16) {
-        if self.open.len() < MAX_ACCOUNTS || self.open.contains_key(&number) {
-            self.open.entry(number).or_default().account.came();
-        } else {
-            self.overflown = true;
+        if let Some(open) = self.open.get_mut(&number) {
+            return open.account.came();
         }
+        if self.open.len() >= MAX_ACCOUNTS {
+            // Numbers grow, so this is the oldest.
+            let told =
+                self.open.iter().find(|(_, open)| open.told && open.account.is_settled()).map(|(number, _)| *number);
+            let Some(told) = told else {
+                self.overflown = true;
+                return;
+            };
+            self.open.remove(&told);
+        }
+        self.open.entry(number).or_default().account.came();
     }
 
     /// A oneway of this account has ended.
@@ -68,8 +79,9 @@ impl Accounts {
     }
 
     fn settle(&mut self, number: u16) -> Option<Settled> {
-        self.open.get(&number).filter(|open| open.account.is_settled() && !open.flushes.is_empty())?;
-        self.open.remove(&number).map(|Open { account, flushes }| Settled { flushes, account })
+        let open = self.open.get_mut(&number).filter(|open| open.account.is_settled() && !open.flushes.is_empty())?;
+        open.told = true;
+        Some(Settled { flushes: std::mem::take(&mut open.flushes), account: open.account })
     }
 }
 
@@ -93,7 +105,8 @@ mod tests {
         assert_eq!((flushes, account.executed, account.failed), (vec![40, 41], 1, 1));
         let Settled { flushes, account } = accounts.flush(8, 42).unwrap().unwrap();
         assert_eq!((flushes, account.executed, account.failed), (vec![42], 1, 0));
-        assert!(accounts.open.is_empty());
+        let Settled { flushes, account } = accounts.flush(7, 43).unwrap().unwrap();
+        assert_eq!((flushes, account.executed, account.failed), (vec![43], 1, 1), "the answer may have been lost");
     }
 
     #[test]
@@ -105,5 +118,8 @@ mod tests {
         }
         assert_eq!(accounts.flush(MAX_ACCOUNTS as u16, 1), Err(Overflown));
         assert_eq!(accounts.flush(0, 2), Ok(None), "of others it is known");
+        accounts.ended(0, OnewayEnd::Executed).unwrap();
+        accounts.came(MAX_ACCOUNTS as u16 + 1);
+        assert_eq!(accounts.flush(MAX_ACCOUNTS as u16 + 1, 3), Ok(None), "one that was told makes room");
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pyroxene::daemon::placement::Here;
 use pyroxene::transport::Network;
 use pyroxene::wire::{Features, MessageType};
-use pyroxene::{CallError, Daemon, DynProxy, Oneways, Value, args};
+use pyroxene::{CallError, Daemon, DaemonConfig, DynProxy, Oneways, Value, args};
 
 use crate::support::flaky::Flaky;
 use crate::support::pair::{Pair, Setup, brittle_client_over, client_over, poll_once, settle};
@@ -42,10 +43,12 @@ async fn it_waits_for_all_that_were_sent_and_counts_them() {
 async fn what_fails_and_what_does_not_run_is_told_apart() {
     let pair = Setup { mailbox: 8, ..Setup::memory() }.pair().await;
     // In this process, by its daemon's own client.
-    let daemon = Daemon::bind("127.0.0.1:0").await.unwrap();
+    let client = client_over(&pair.network);
+    let config = DaemonConfig { placement: Some(Arc::new(Here)), ..DaemonConfig::default() };
+    let daemon = Daemon::bind_with(config, client.clone(), &"127.0.0.1:0".parse().unwrap()).await.unwrap();
     let (journal, gate) = (pair.journal.clone(), pair.gate.clone());
     let here = daemon.object("worker", move || Worker::new(&journal, &gate)).mailbox(8).spawn().await.unwrap();
-    let here = (DynProxy::connect(here.uri()).await.unwrap(), WorkerProxy::from(here));
+    let here = (DynProxy::connect_with(&client, here.uri()).await.unwrap(), WorkerProxy::from(here));
     for (any, worker) in [(pair.dynamic().await, pair.here.clone()), here] {
         any.do_call("run", args! { id: 1 });
         any.do_call("refuse", args! { id: 2 });
