@@ -10,6 +10,7 @@
 //! | I3 | a call that ends well, is raised or failed ran exactly once |
 //! | I4 | calls of one proxy start in the order in which they were made |
 //! | I5 | a call ends by its deadline, give or take a second |
+//! | I6 | executed, failed, dropped and unknown oneways are as many as were sent, and as many ran as that says |
 //! | I7 | at the end nothing waits, and every place in the queue is free |
 //! | I10 | five seconds after the last fault a fresh call succeeds, by address and by name |
 //!
@@ -120,6 +121,11 @@ fn a_client_that_swaps_calls_is_caught() {
 #[test]
 fn a_client_that_never_gives_up_is_caught() {
     is_caught(Mutant::NeverGivesUp, Invariant::EndsInTime);
+}
+
+#[test]
+fn a_client_that_says_dropped_of_what_may_have_run_is_caught() {
+    is_caught(Mutant::SaysDropped, Invariant::OnewaysAddUp);
 }
 
 #[test]

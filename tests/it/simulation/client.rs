@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pyroxene::daemon::introspection::{DaemonObject, Describe};
 use pyroxene::uri::Uri;
-use pyroxene::{CallError, Client, Proxy};
+use pyroxene::{CallError, Client, Oneways, Proxy};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::task::JoinHandle;
@@ -83,11 +83,27 @@ impl Script {
         for end in ends {
             end.await?;
         }
+        tokio::time::sleep_until(start + self.calm).await;
+        kept.push(line);
+        for line in &kept {
+            self.account(line).await;
+        }
         if self.number == 0 {
-            tokio::time::sleep_until(start + self.calm).await;
             self.look_around().await;
         }
         Ok(())
+    }
+
+    /// Asks what has become of the oneways of a line. A connection that is dead and does not say so cannot be asked.
+    async fn account(&self, line: &Line) {
+        if let Ok(oneways) = line.ledger.proxy().flush().await {
+            let Oneways { executed, failed, mut dropped, mut unknown } = oneways;
+            if self.mutant == Some(Mutant::SaysDropped) {
+                (dropped, unknown) = (dropped + unknown, 0);
+            }
+            let oneways = [executed, failed, dropped, unknown];
+            self.history.write(Event::Flushed { proxy: line.number, oneways });
+        }
     }
 
     /// Makes one call, or two if they are to be swapped.
@@ -118,6 +134,7 @@ impl Script {
             }
             8..11 => {
                 self.history.write(Event::Made { call, proxy: line.number, timeout_ms: 2_000 });
+                self.history.write(Event::Told { call, proxy: line.number });
                 ledger.note(call);
                 // Nobody hears of its end; it may have run.
                 self.history.write(Event::Ended { call, claim: Claim::MayHaveRun });

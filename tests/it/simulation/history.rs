@@ -21,6 +21,10 @@ pub(super) enum Event {
     Began { call: CallId },
     /// It ended for its caller.
     Ended { call: CallId, claim: Claim },
+    /// A oneway was sent through a proxy.
+    Told { call: CallId, proxy: u64 },
+    /// What became of all of them that were.
+    Flushed { proxy: u64, oneways: [u64; 4] },
     /// It did not end in time.
     Overdue { call: CallId },
     /// Something was done to the network or the server.
@@ -43,6 +47,7 @@ pub(super) enum Invariant {
     DoneRanOnce,
     InOrder,
     EndsInTime,
+    OnewaysAddUp,
     NothingLeft,
     Recovers,
 }
@@ -66,21 +71,25 @@ pub(super) struct Summary {
     ran: u64,
     did_not_run: u64,
     may_have_run: u64,
+    /// Oneways of which it is known what became of them, and those of which it is not.
+    accounted: u64,
+    unaccounted: u64,
     faults: u64,
 }
 
 impl Summary {
     /// Whether there were enough of each kind to speak of a check.
     pub(super) fn is_broad(&self) -> bool {
-        self.ran > 500 && self.did_not_run > 50 && self.may_have_run > 50
+        self.ran > 500 && self.did_not_run > 50 && self.may_have_run > 50 && self.accounted > 50 && self.unaccounted > 5
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Summary { ran, did_not_run, may_have_run, faults } = self;
+        let Summary { ran, did_not_run, may_have_run, accounted, unaccounted, faults } = self;
         let calls = ran + did_not_run + may_have_run;
-        write!(f, "{calls} calls: {ran} ran, {did_not_run} did not, {may_have_run} may have; {faults} faults")
+        write!(f, "{calls} calls: {ran} ran, {did_not_run} did not, {may_have_run} may have; ")?;
+        write!(f, "oneways: {accounted} accounted for, {unaccounted} not; {faults} faults")
     }
 }
 
@@ -89,6 +98,8 @@ impl AddAssign for Summary {
         self.ran += other.ran;
         self.did_not_run += other.did_not_run;
         self.may_have_run += other.may_have_run;
+        self.accounted += other.accounted;
+        self.unaccounted += other.unaccounted;
         self.faults += other.faults;
     }
 }
@@ -117,6 +128,10 @@ impl History {
                 Event::Ended { claim: Claim::Ran, .. } => summary.ran += 1,
                 Event::Ended { claim: Claim::DidNotRun, .. } => summary.did_not_run += 1,
                 Event::Ended { claim: Claim::MayHaveRun, .. } => summary.may_have_run += 1,
+                Event::Flushed { oneways: [executed, failed, dropped, unknown], .. } => {
+                    summary.accounted += executed + failed + dropped;
+                    summary.unaccounted += unknown;
+                }
                 Event::Fault(_) => summary.faults += 1,
                 _ => {}
             }
@@ -129,7 +144,7 @@ impl History {
     pub(super) fn check(&self) -> Result<(), Violation> {
         let events = self.0.lock().unwrap();
         let mut calls: BTreeMap<CallId, Call> = BTreeMap::new();
-        let mut began = Vec::new();
+        let (mut began, mut told, mut flushed) = (Vec::new(), Vec::new(), Vec::new());
         let fail = |invariant, what: String| Err(Violation { invariant, what });
         for (at, event) in events.iter() {
             match event {
@@ -149,6 +164,8 @@ impl History {
                         (call.claim, call.ended) = (Some(*claim), Some(*at));
                     }
                 }
+                Event::Told { call, proxy } => told.push((*call, *proxy)),
+                Event::Flushed { proxy, oneways } => flushed.push((*proxy, *oneways)),
                 Event::Overdue { .. } | Event::Fault(_) | Event::Left(_) | Event::Lost(_) => {}
             }
         }
@@ -182,6 +199,19 @@ impl History {
                     return fail(Invariant::EndsInTime, format!("call {id} ended at {at:?}, due at {:?}", call.due));
                 }
                 None => return fail(Invariant::EndsInTime, format!("call {id} never ended")),
+            }
+        }
+        for (proxy, [executed, failed, dropped, unknown]) in flushed {
+            let own = || told.iter().filter(|(_, by)| *by == proxy);
+            let sent = own().count() as u64;
+            let ran = own().filter(|(id, _)| calls.get(id).is_some_and(|call| call.runs > 0)).count() as u64;
+            let known = executed + failed;
+            if known + dropped + unknown != sent || !(known..=known + unknown).contains(&ran) {
+                let said = format!("{executed} executed, {failed} failed, {dropped} dropped, {unknown} unknown");
+                return fail(
+                    Invariant::OnewaysAddUp,
+                    format!("proxy {proxy}: {ran} of {sent} oneways ran, and {said}"),
+                );
             }
         }
         for (_, event) in events.iter() {

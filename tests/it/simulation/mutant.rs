@@ -17,6 +17,8 @@ pub(super) enum Mutant {
     SwapsCalls,
     /// A client waits for ever for what may have run.
     NeverGivesUp,
+    /// A client takes oneways that may have run for dropped.
+    SaysDropped,
     /// The object never ends one of the calls.
     NeverEndsACall,
     /// A server that was restarted accepts no connection.
