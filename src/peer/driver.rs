@@ -242,7 +242,7 @@ impl Driver {
                 }
                 let idle = state.is_sent();
                 if let Some(resumption) = &mut self.resumption
-                    && let Some(taken) = resumption.to_acknowledge(self.received - self.input.len() as u64, idle)
+                    && let Some(taken) = resumption.due(self.received - self.input.len() as u64, idle)
                 {
                     acknowledge(&mut state, taken);
                 } else if idle {

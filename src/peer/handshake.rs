@@ -316,7 +316,7 @@ impl DetachedGreeting {
     pub(crate) fn serve(
         self,
         daemon: Weak<dyn LocalDaemon>,
-        sessions: Arc<Sessions>,
+        sessions: &Arc<Sessions>,
         limits: &Limits,
         incarnation: u128,
         log: &slog::Logger,
@@ -326,8 +326,7 @@ impl DetachedGreeting {
         let caller = Arc::new(Caller { address: stream.peer().to_owned(), session: hello.session });
         let shared = Shared::new(limits.clone(), hello.limits, hello.features, caller, log.clone());
         let timeout = Duration::from_millis(hello.timeout_ms.into());
-        let mut driver =
-            Driver::new(stream, Arc::clone(&shared), input, timeout, Some((daemon, Arc::clone(&sessions))));
+        let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, Some((daemon, Arc::clone(sessions))));
         let bound = driver.exports().bind(&hello.target, &shared);
         let handle = bound.as_ref().ok().copied();
         let table = handle.and_then(|handle| driver.exports().at(handle).map(|export| export.table(handle)));

@@ -66,7 +66,7 @@ impl Resumption {
 
     /// How many bytes of the peer were taken, if it is time to tell it; `alone` if nothing else is sent.
     #[inline]
-    pub(super) fn to_acknowledge(&mut self, taken: u64, alone: bool) -> Option<u64> {
+    pub(super) fn due(&mut self, taken: u64, alone: bool) -> Option<u64> {
         let unknown = taken - self.acknowledged;
         if unknown < ACKNOWLEDGE || (alone && unknown < ACKNOWLEDGE_ALONE) {
             return None;
