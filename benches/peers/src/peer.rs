@@ -1,6 +1,6 @@
 //! What a peer has to do to be measured.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
@@ -51,6 +51,15 @@ pub trait Peer: Sync {
 pub trait Connection: Clone + 'static {
     /// Sends bytes and has them back.
     fn echo(&self, payload: Bytes) -> impl Future<Output = Result<Bytes>>;
+
+    /// Sends a large payload, and compares what comes back.
+    fn echo_large(&self, payload: &Bytes) -> impl Future<Output = Result<()>> {
+        async move {
+            let reply = self.echo(payload.clone()).await?;
+            ensure!(reply == payload, "the large reply is not what was sent: {} bytes", reply.len());
+            Ok(())
+        }
+    }
 
     /// Sends the payload that is stamped with a number (`calls::stamp`), and is told nothing.
     fn tell(&self, _number: u64) -> impl Future<Output = Result<()>> {

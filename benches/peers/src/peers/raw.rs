@@ -129,7 +129,7 @@ impl Wire {
         Ok(Wire(Rc::new(Cell::new(Some(Box::new(open))))))
     }
 
-    async fn ask(&self, kind: u8, payload: &[u8]) -> Result<Bytes> {
+    async fn ask<T>(&self, kind: u8, payload: &[u8], read: impl FnOnce(&[u8]) -> T) -> Result<T> {
         let mut open = self.0.take().context("it makes one call at a time")?;
         if payload.len() > BULK {
             open.out.extend_from_slice(&head(kind, payload.len()));
@@ -142,7 +142,7 @@ impl Wire {
         let reply = loop {
             let mut at = 0;
             if let Some((_, reply)) = take(&open.input, &mut at) {
-                let reply = Bytes::copy_from_slice(reply);
+                let reply = read(reply);
                 open.input.drain(..at);
                 break reply;
             }
@@ -189,7 +189,13 @@ impl Open {
 
 impl Connection for Wire {
     async fn echo(&self, payload: Bytes) -> Result<Bytes> {
-        self.ask(ECHO, &payload).await
+        self.ask(ECHO, &payload, Bytes::copy_from_slice).await
+    }
+
+    async fn echo_large(&self, payload: &Bytes) -> Result<()> {
+        let same = self.ask(ECHO, payload, |reply| reply == payload).await?;
+        ensure!(same, "the large reply is not what was sent");
+        Ok(())
     }
 
     async fn tell(&self, number: u64) -> Result<()> {
@@ -203,8 +209,7 @@ impl Connection for Wire {
     }
 
     async fn told(&self) -> Result<(u64, u64)> {
-        let reply = self.ask(TOLD, &[]).await?;
-        Ok((number(&reply), number(reply.get(8..).unwrap_or_default())))
+        self.ask(TOLD, &[], |reply| (number(reply), number(reply.get(8..).unwrap_or_default()))).await
     }
 
     fn keep_in_flight(self, depth: usize, tally: Tally) -> Vec<JoinHandle<Result<()>>> {
