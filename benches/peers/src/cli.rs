@@ -70,7 +70,7 @@ impl Cli {
             Some(Command::Serve { peer, workload }) => find(&peer)?.serve(workload),
             Some(Command::Call { peer, task }) => {
                 let task: Task = serde_json::from_str(&task).context("the task is not what we send")?;
-                process::print(&find(&peer)?.call(&task)?)
+                process::report(find(&peer)?.call(&task))
             }
         }
     }

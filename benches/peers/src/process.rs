@@ -7,6 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
 
 use crate::peer::Peer;
 use crate::workload::{Figures, Shape, Task, Workload};
@@ -28,9 +29,21 @@ pub fn announce(address: impl Display) -> Result<()> {
     Ok(())
 }
 
-/// What a client says in the end.
-pub fn print(figures: &Figures) -> Result<()> {
-    writeln!(std::io::stdout().lock(), "{}", serde_json::to_string(figures)?)?;
+/// What a client prints in the end.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Said {
+    Failed { error: String },
+    Measured(Figures),
+}
+
+/// Says what became of a client's task.
+pub fn report(outcome: Result<Figures>) -> Result<()> {
+    let said = match outcome {
+        Ok(figures) => Said::Measured(figures),
+        Err(problem) => Said::Failed { error: format!("{problem:#}") },
+    };
+    writeln!(std::io::stdout().lock(), "{}", serde_json::to_string(&said)?)?;
     Ok(())
 }
 
@@ -44,7 +57,10 @@ pub fn measure(peer: &dyn Peer, workload: Workload, shape: Shape, seconds: f64, 
     let task = Task { address, server: server.0.id(), seconds, shape };
     let mut client = ours(&["call", peer.id(), &serde_json::to_string(&task)?], cores - 1)?;
     let line = client.line(Duration::from_secs_f64(seconds) + PATIENCE)?;
-    serde_json::from_str(&line.context("the client failed")?).context("the client printed no figures")
+    match serde_json::from_str(&line.context("the client ended without figures")?)? {
+        Said::Measured(figures) => Ok(figures),
+        Said::Failed { error } => bail!("{error}"),
+    }
 }
 
 /// A process that ends with this value.

@@ -11,6 +11,7 @@ use kameo::prelude::*;
 use kameo::remote::{self, messaging};
 use libp2p::futures::StreamExt;
 use libp2p::swarm::SwarmEvent;
+use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::{Multiaddr, PeerId, Swarm, SwarmBuilder, noise, tcp, yamux};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
@@ -68,8 +69,8 @@ impl Peer for Kameo {
             let (peer, address) = task.address.split_once(' ').context("a peer and its address")?;
             let (peer, address): (PeerId, Multiaddr) = (peer.parse()?, address.parse()?);
             let mut swarm = swarm()?;
-            swarm.add_peer_address(peer, address);
-            swarm.dial(peer)?;
+            swarm.add_peer_address(peer, address.clone());
+            swarm.dial(DialOpts::peer_id(peer).addresses(vec![address]).build())?;
             tokio::spawn(drive(swarm));
             let echo = Remote(find().await?);
             calls::run(task, async || Ok(echo.clone())).await
