@@ -71,11 +71,7 @@ pub fn callers<F>(depth: usize, spawn: impl Fn(std::iter::StepBy<std::ops::Range
 }
 
 /// One caller: one call after the other, until the tally is closed.
-pub async fn call(
-    connection: impl Connection,
-    numbers: impl Iterator<Item = u64>,
-    tally: Tally,
-) -> Result<()> {
+pub async fn call(connection: impl Connection, numbers: impl Iterator<Item = u64>, tally: Tally) -> Result<()> {
     for number in numbers {
         check(number, &connection.echo(stamp(number)).await?)?;
         tally.count(1);
@@ -98,7 +94,7 @@ pub async fn run<C: Connection>(task: &Task, connect: impl AsyncFn() -> Result<C
 }
 
 async fn one_by_one(connection: &impl Connection, size: usize, time: Duration) -> Result<Figures> {
-    let large = (size != SMALL).then(|| Bytes::from_iter((0..size).map(|at| (at / 251 ^ at) as u8)));
+    let large = (size != SMALL).then(|| Bytes::from_iter((0..size).map(|at| ((at / 251) ^ at) as u8)));
     let (mut number, mut nanoseconds) = (0, Vec::with_capacity(1 << 16));
     let begin = Instant::now() + WARM_UP;
     let mut before = Instant::now();
@@ -155,7 +151,7 @@ async fn in_flight<C: Connection>(
 }
 
 /// Waits for callers that were told to stop, and fails as they did.
-async fn join(callers: Vec<JoinHandle<Result<()>>>) -> Result<()> {
+pub async fn join(callers: Vec<JoinHandle<Result<()>>>) -> Result<()> {
     for caller in callers {
         caller.await??;
     }
@@ -171,6 +167,8 @@ async fn oneway(connection: &impl Connection, time: Duration) -> Result<Figures>
             sum = sum.wrapping_add(calls);
             connection.tell(calls).await?;
         }
+        // Some never wait, and nothing leaves unless others get their turn.
+        tokio::task::yield_now().await;
     }
     let sent = Instant::now();
     loop {

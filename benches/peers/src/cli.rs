@@ -1,13 +1,15 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
 
-use crate::compare;
 use crate::peer::Peer;
 use crate::peers::{LEFT_OUT, PEERS, RAW};
-use crate::process;
-use crate::workload::{Task, Workload};
+use crate::scale::{curve, idle, objects};
+use crate::workload::{Figures, Task, Workload};
+use crate::{compare, local, process};
 
 /// Compares Pyroxene with its peers: two processes over loopback TCP, every reply checked, a raw echo before and after each. Ratios mean
 /// something; absolute figures of a small or shared machine do not.
@@ -22,9 +24,55 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Calls within one process: a mailbox of actix, a local proxy of Pyroxene, kameo, ractor
+    Local {
+        #[command(flatten)]
+        times: Times,
+    },
+    /// Many idle connections: the server's memory for each, and how an active one among them fares
+    Idle {
+        #[command(flatten)]
+        only: Only,
+        /// Idle connections
+        #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        connections: u32,
+        /// How long calls are made on the active one
+        #[arg(long, default_value_t = 2.0, value_name = "S", value_parser = seconds)]
+        seconds: f64,
+        /// Lines of JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Many objects in one daemon: memory of each beyond its state, and how many are spawned a second
+    Objects {
+        /// Objects
+        #[arg(long, default_value_t = 1_000_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        number: u32,
+        /// Lines of JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Throughput by connections and by calls in flight, as a picture
+    Curve {
+        #[command(flatten)]
+        only: Only,
+        /// How long each point is measured
+        #[arg(long, default_value_t = 0.5, value_name = "S", value_parser = seconds)]
+        seconds: f64,
+        /// Where the picture goes
+        #[arg(long, default_value = "curve.svg", value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Does what `local` or `objects` has asked for
+    #[command(hide = true)]
+    Here { subject: String, seconds: f64 },
     /// Hosts the echo of a peer
     #[command(hide = true)]
-    Serve { peer: String, #[arg(ignore_case = true)] workload: Workload },
+    Serve {
+        peer: String,
+        #[arg(ignore_case = true)]
+        workload: Workload,
+    },
     /// Does a task as a client of it
     #[command(hide = true)]
     Call { peer: String, task: String },
@@ -33,24 +81,38 @@ enum Command {
 /// What is measured, and how long.
 #[derive(Args, Clone)]
 pub struct Choice {
-    /// These peers only
-    #[arg(long, value_delimiter = ',', value_name = "PEER,…")]
-    only: Vec<String>,
+    #[command(flatten)]
+    pub only: Only,
     /// These workloads only
     #[arg(long, value_delimiter = ',', value_name = "W1,…", ignore_case = true)]
     pub workloads: Vec<Workload>,
-    /// How often each is measured; the median counts
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
-    pub rounds: u32,
-    /// How long each is measured, each time
-    #[arg(long, default_value_t = 1.0, value_name = "S", value_parser = seconds)]
-    pub seconds: f64,
     /// Cores for the two processes: both on one, or one each; by default what the workload asks for
     #[arg(long, value_name = "1|2", value_parser = clap::value_parser!(u8).range(1..=2))]
     pub cores: Option<u8>,
     /// Idle connections of W6
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub idle: u32,
+    #[command(flatten)]
+    pub times: Times,
+}
+
+/// Which peers.
+#[derive(Args, Clone)]
+pub struct Only {
+    /// These peers only
+    #[arg(long, value_delimiter = ',', value_name = "PEER,…")]
+    only: Vec<String>,
+}
+
+/// How often and how long, and for whom.
+#[derive(Args, Clone)]
+pub struct Times {
+    /// How often each is measured; the median counts
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub rounds: u32,
+    /// How long each is measured, each time
+    #[arg(long, default_value_t = 1.0, value_name = "S", value_parser = seconds)]
+    pub seconds: f64,
     /// Lines of JSON instead of a table
     #[arg(long)]
     pub json: bool,
@@ -67,6 +129,13 @@ impl Cli {
     pub fn run(self) -> Result<()> {
         match self.command {
             None => compare::run(&self.choice),
+            Some(Command::Local { times }) => local::run(&times),
+            Some(Command::Idle { only, connections, seconds, json }) => {
+                idle::run(&only.peers()?, connections, seconds, json)
+            }
+            Some(Command::Objects { number, json }) => objects::run(number, json),
+            Some(Command::Curve { only, seconds, output }) => curve::run(&only.peers()?, seconds, &output),
+            Some(Command::Here { subject, seconds }) => process::report(here(&subject, seconds)),
             Some(Command::Serve { peer, workload }) => find(&peer)?.serve(workload),
             Some(Command::Call { peer, task }) => {
                 let task: Task = serde_json::from_str(&task).context("the task is not what we send")?;
@@ -76,7 +145,7 @@ impl Cli {
     }
 }
 
-impl Choice {
+impl Only {
     /// The peers that were asked for and are there; why others are not goes to stderr.
     pub fn peers(&self) -> Result<Vec<&'static dyn Peer>> {
         for id in &self.only {
@@ -96,7 +165,9 @@ impl Choice {
         ensure!(!peers.is_empty() || self.only.iter().any(|id| id == RAW.id()), "no peer is left to be measured");
         Ok(peers)
     }
+}
 
+impl Choice {
     pub fn workloads(&self) -> Vec<Workload> {
         let all = Workload::ALL.into_iter();
         all.filter(|workload| self.workloads.is_empty() || self.workloads.contains(workload)).collect()
@@ -104,6 +175,14 @@ impl Choice {
 
     pub fn cores(&self, workload: Workload) -> usize {
         self.cores.map_or(workload.cores(), usize::from)
+    }
+}
+
+/// What happens within one process, in a process of its own.
+fn here(subject: &str, seconds: f64) -> Result<Figures> {
+    match subject.strip_prefix(objects::PREFIX) {
+        Some(objects) => objects::spawn(objects),
+        None => local::measure(subject, seconds),
     }
 }
 

@@ -77,16 +77,16 @@ struct Results {
 
 /// Measures what was chosen, and prints it.
 pub fn run(choice: &Choice) -> Result<()> {
-    let peers = choice.peers()?;
+    let peers = choice.only.peers()?;
     process::allow_many_files()?;
     let mut results = Results::default();
     for workload in choice.workloads() {
-        for round in 1..=choice.rounds {
+        for round in 1..=choice.times.rounds {
             measure(choice, &peers, workload, round, &mut results)?;
         }
     }
     progress("");
-    if choice.json { print_json(choice, &peers, &results) } else { table(choice, &peers, &results).print() }
+    if choice.times.json { print_json(choice, &peers, &results) } else { table(choice, &peers, &results).print() }
 }
 
 /// One round of one workload.
@@ -100,15 +100,15 @@ fn measure(
     let shape = workload.shape(choice.idle as usize);
     let cores = choice.cores(workload);
     let once = |peer: &dyn Peer| {
-        progress(&format!("{workload}, round {round} of {}: {}", choice.rounds, peer.title()));
+        progress(&format!("{workload}, round {round} of {}: {}", choice.times.rounds, peer.title()));
         // Memory is looked at, and no time passes.
-        let seconds = if matches!(shape, Shape::Idle { .. }) { 0.0 } else { choice.seconds };
+        let seconds = if matches!(shape, Shape::Idle { .. }) { 0.0 } else { choice.times.seconds };
         process::measure(peer, workload, shape, seconds, cores)
     };
     let print = |peer: &dyn Peer, figures: &Figures, raw: Option<f64>| {
         let ratio = figures.rate.zip(raw).map(|(rate, raw)| rate / raw);
         let line = Measured { peer: peer.id(), workload, cores, round, figures, raw_rate: raw, ratio };
-        if choice.json { json(&line) } else { Ok(()) }
+        if choice.times.json { json(&line) } else { Ok(()) }
     };
     let raw = |results: &mut Results| {
         let figures = once(RAW).with_context(|| format!("raw failed at {workload}"))?;

@@ -3,9 +3,11 @@
 mod calls;
 mod cli;
 mod compare;
+mod local;
 mod peer;
 mod peers;
 mod process;
+mod scale;
 mod table;
 mod workload;
 

@@ -55,19 +55,22 @@ pub fn measure(peer: &dyn Peer, workload: Workload, shape: Shape, seconds: f64, 
     let mut server = ours(&["serve", peer.id(), workload.title()], 0)?;
     let address = server.line(START)?.context("the server said nothing")?;
     let task = Task { address, server: server.0.id(), seconds, shape };
-    let mut client = ours(&["call", peer.id(), &serde_json::to_string(&task)?], cores - 1)?;
-    let line = client.line(Duration::from_secs_f64(seconds) + PATIENCE)?;
-    match serde_json::from_str(&line.context("the client ended without figures")?)? {
-        Said::Measured(figures) => Ok(figures),
-        Said::Failed { error } => bail!("{error}"),
-    }
+    ours(&["call", peer.id(), &serde_json::to_string(&task)?], cores - 1)?.figures(seconds)
+}
+
+/// Measures once what happens within one process, on one core.
+///
+/// # Errors
+/// It failed, and what it said.
+pub fn here(subject: &str, seconds: f64) -> Result<Figures> {
+    ours(&["here", subject, &seconds.to_string()], 0)?.figures(seconds)
 }
 
 /// A process that ends with this value.
-pub struct Ours(Child);
+struct Ours(Child);
 
 /// This program, told something else, on this core.
-pub fn ours(args: &[&str], core: usize) -> Result<Ours> {
+fn ours(args: &[&str], core: usize) -> Result<Ours> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
     Ok(Ours(on_core(core, || command.spawn())?.context("it cannot be started")?))
@@ -78,7 +81,7 @@ impl Ours {
     ///
     /// # Errors
     /// There is none in time.
-    pub fn line(&mut self, time: Duration) -> Result<Option<String>> {
+    fn line(&mut self, time: Duration) -> Result<Option<String>> {
         let stdout = self.0.stdout.take().context("its output is read once")?;
         let (sender, receiver) = channel();
         std::thread::spawn(move || {
@@ -90,6 +93,17 @@ impl Ours {
             Ok(line) => Ok(Some(line.trim().to_owned()).filter(|line| !line.is_empty())),
             Err(RecvTimeoutError::Timeout) => bail!("it said nothing for {} s", time.as_secs()),
             Err(RecvTimeoutError::Disconnected) => Ok(None),
+        }
+    }
+}
+
+impl Ours {
+    /// What it reports in the end.
+    fn figures(&mut self, seconds: f64) -> Result<Figures> {
+        let line = self.line(Duration::from_secs_f64(seconds) + PATIENCE)?;
+        match serde_json::from_str(&line.context("it ended without figures")?)? {
+            Said::Measured(figures) => Ok(figures),
+            Said::Failed { error } => bail!("{error}"),
         }
     }
 }

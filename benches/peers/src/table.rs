@@ -126,7 +126,9 @@ impl Table {
             for (cell, width) in row.cells.iter().zip(&widths) {
                 let gap = " ".repeat(2 + width.saturating_sub(cell.width()));
                 let look = if cell.look == Look::Plain { row.look } else { cell.look };
-                line += &(gap + &paint(&cell.text, look) + &paint(&cell.note.map(superscript).unwrap_or_default(), Look::Dim));
+                line += &(gap
+                    + &paint(&cell.text, look)
+                    + &paint(&cell.note.map(superscript).unwrap_or_default(), Look::Dim));
             }
             lines.push(line);
         }
@@ -168,7 +170,9 @@ mod tests {
     fn columns_are_aligned_and_notes_are_shared() {
         let mut table = Table::new(["W1 1c", "W5 2c"].into_iter().map(str::to_owned));
         table.caption("W1: one call in flight".to_owned());
-        table.push(Row::new("raw", vec![Cell::figure("56 k/s".to_owned()), Cell::figure("9.00 M/s".to_owned())]).limit());
+        table.push(
+            Row::new("raw", vec![Cell::figure("56 k/s".to_owned()), Cell::figure("9.00 M/s".to_owned())]).limit(),
+        );
         let none = Cell::none().noted(table.note("it has no oneway calls"));
         table.push(Row::new("tarpc 0.38", vec![Cell::figure("0.65".to_owned()), none.clone()]));
         assert_eq!(table.note("it has no oneway calls"), 1);
@@ -182,8 +186,10 @@ mod tests {
                         ¹ it has no oneway calls\n";
         let lines = |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
         let told = table.to_string();
-        assert_eq!(lines(&told)[1..].iter().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>(),
-            lines(expected)[1..].iter().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>());
+        assert_eq!(
+            lines(&told)[1..].iter().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>(),
+            lines(expected)[1..].iter().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+        );
         let ends: Vec<usize> = told.lines().take(4).map(|line| line.chars().count()).collect();
         assert!(ends.iter().all(|end| *end == ends[0]), "every line is as long as the others:\n{told}");
     }

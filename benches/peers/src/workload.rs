@@ -70,11 +70,13 @@ pub struct Figures {
     /// Resident memory of the server for each idle connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kib_per_connection: Option<f64>,
+    /// Resident memory of the process for each object in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes_per_object: Option<f64>,
 }
 
 impl Workload {
-    pub const ALL: [Workload; 6] =
-        [Workload::W1, Workload::W2, Workload::W3, Workload::W4, Workload::W5, Workload::W6];
+    pub const ALL: [Workload; 6] = [Workload::W1, Workload::W2, Workload::W3, Workload::W4, Workload::W5, Workload::W6];
 
     /// The heading of its column.
     pub fn title(self) -> &'static str {

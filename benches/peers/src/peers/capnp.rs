@@ -51,7 +51,9 @@ impl Peer for Capnp {
 
     fn support(&self, workload: Workload) -> Support {
         match workload {
-            Workload::W5 => Support::Differently("calls of a streaming method: each is answered, and its flow control awaits that"),
+            Workload::W5 => {
+                Support::Differently("calls of a streaming method: each is answered, and its flow control awaits that")
+            }
             _ => Support::Yes,
         }
     }
@@ -182,7 +184,8 @@ impl FromServer<Echo> for EchoClient {
 
 impl EchoClient {
     async fn ask(&self, method: u16, payload: &[u8]) -> Result<Bytes> {
-        let mut request: Request<any_pointer::Owned, any_pointer::Owned> = self.0.new_call(ECHO_INTERFACE, method, None);
+        let mut request: Request<any_pointer::Owned, any_pointer::Owned> =
+            self.0.new_call(ECHO_INTERFACE, method, None);
         request.get().set_as::<data::Owned>(payload)?;
         let response = request.send().promise.await?;
         Ok(Bytes::copy_from_slice(response.get()?.get_as::<data::Reader<'_>>()?))

@@ -41,7 +41,12 @@ impl Peer for Kameo {
 
     fn support(&self, workload: Workload) -> Support {
         match workload {
-            Workload::W3 => Support::Differently("a process has one swarm, and two have one connection: all calls in flight are on it"),
+            Workload::W3 => Support::Differently(
+                "a process has one swarm, and two have one connection: all calls in flight are on it",
+            ),
+            Workload::W5 => Support::Differently(
+                "each is acknowledged: otherwise nothing bounds what waits, and the connection breaks",
+            ),
             Workload::W6 => Support::No("a process has one swarm, and two have one connection"),
             _ => Support::Yes,
         }
@@ -169,7 +174,7 @@ impl Connection for Remote {
     }
 
     async fn tell(&self, number: u64) -> Result<()> {
-        self.0.tell(&Tell(stamp(number))).send().map_err(|problem| anyhow!("{problem}"))
+        self.0.tell(&Tell(stamp(number))).send_ack().await.map_err(|problem| anyhow!("{problem}"))
     }
 
     async fn told(&self) -> Result<(u64, u64)> {

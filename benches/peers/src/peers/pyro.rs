@@ -17,7 +17,8 @@ const PYTHON: &str = "PYTHON";
 /// Why there is no Pyro here, if so.
 static MISSING: LazyLock<Option<String>> = LazyLock::new(|| {
     let python = python();
-    let imports = Command::new(&python).args(["-c", "import Pyro5.api"]).stdin(Stdio::null()).stderr(Stdio::null()).status();
+    let imports =
+        Command::new(&python).args(["-c", "import Pyro5.api"]).stdin(Stdio::null()).stderr(Stdio::null()).status();
     match imports {
         Ok(status) if status.success() => None,
         Ok(_) => Some(format!("{python} has no Pyro5; `{python} -m pip install Pyro5`, or name another in {PYTHON}")),

@@ -57,9 +57,11 @@ impl Peer for Tarpc {
                 let (stream, _) = listener.accept().await?;
                 stream.set_nodelay(true)?;
                 let transport = serde_transport::new(Builder::new().new_framed(stream), Bincode::default());
-                tokio::spawn(BaseChannel::with_defaults(transport).execute(Server.serve()).for_each(async |response| {
-                    tokio::spawn(response);
-                }));
+                tokio::spawn(BaseChannel::with_defaults(transport).execute(Server.serve()).for_each(
+                    async |response| {
+                        tokio::spawn(response);
+                    },
+                ));
             }
         })
     }

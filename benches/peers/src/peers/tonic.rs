@@ -207,7 +207,8 @@ impl Connection for Stub {
         let mut stub = tonic::client::Grpc::new(self.channel.clone());
         stub.ready().await?;
         let codec = ProstCodec::<Told, Told>::default();
-        let told = stub.unary(Request::new(Told::default()), PathAndQuery::from_static(TOLD), codec).await?.into_inner();
+        let told =
+            stub.unary(Request::new(Told::default()), PathAndQuery::from_static(TOLD), codec).await?.into_inner();
         Ok((told.calls, told.sum))
     }
 
