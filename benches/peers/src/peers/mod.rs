@@ -64,3 +64,28 @@ pub const LEFT_OUT: &[&str] = &[
 pub fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_say_the_versions_that_are_locked() {
+        let lock = include_str!("../../Cargo.lock");
+        for title in PEERS.iter().map(|peer| peer.title()) {
+            let mut words = title.split(' ');
+            if let (Some(name), Some(version)) = (words.next(), words.next().filter(|word| word.contains('.'))) {
+                let locked = format!("name = \"{name}\"\nversion = \"{version}.");
+                assert!(lock.contains(&locked), "{title} is not the version in Cargo.lock");
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_peers_are_called_the_same() {
+        let mut ids: Vec<_> =
+            PEERS.iter().map(|peer| peer.id()).chain(LEFT_OUT.iter().copied()).chain([RAW.id()]).collect();
+        ids.sort_unstable();
+        assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
+    }
+}

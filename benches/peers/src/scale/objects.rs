@@ -27,7 +27,7 @@ struct Measured<'a> {
 pub fn run(number: u32, as_json: bool) -> Result<()> {
     let mut table = Table::new(["bytes each", "spawned"].into_iter().map(str::to_owned));
     table.caption(format!(
-        "{number} objects with a state of 8 bytes, ours each with a name; a hundred of them are called in the end"
+        "{number} objects with a state of 8 bytes, ours each with a name; memory includes one reference to each"
     ));
     for (id, title) in [("actix", "actix actors"), ("pyroxene", "Pyroxene objects")] {
         progress(title);
