@@ -46,6 +46,10 @@ ui:
 fuzz TARGET *ARGS:
     cargo +nightly fuzz run --fuzz-dir tests/fuzz {{ TARGET }} tests/fuzz/corpus/{{ TARGET }} tests/fuzz/seeds/{{ TARGET }} {{ ARGS }}
 
+# Ours and its peers, as a table of ratios; `just peers --only pyroxene,tarpc`, `just peers local` (a workspace of its own; its first build is long)
+peers *ARGS:
+    cargo run --release --manifest-path benches/peers/Cargo.toml -- {{ ARGS }}
+
 # Licences, duplicates and sources of all dependencies (needs cargo-deny)
 deny:
     cargo deny check

@@ -1,0 +1,175 @@
+//! Ours: an object in a daemon, a typed proxy, everything at its defaults.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use pyroxene::client::client::{Client, ClientConfig};
+use pyroxene::daemon::program::system;
+use pyroxene::naming::resolve::NameResolver;
+use pyroxene::{Daemon, Proxy};
+use tokio::task::JoinHandle;
+
+use crate::calls::{self, Tally, call, callers, check, number, stamp};
+use crate::peer::{Connection, Peer, Support};
+use crate::process::announce;
+use crate::workload::{Figures, Task, Workload};
+
+/// Calls that are awaited one by one.
+pub struct Pyroxene;
+
+/// Calls that travel together.
+pub struct Batched;
+
+/// Oneways between two calls that show that those before were handled. Half of an object's queue is what a connection may fill.
+const PACE: u64 = 256;
+
+#[derive(Default)]
+struct Echo {
+    calls: u64,
+    sum: u64,
+}
+
+#[pyroxene::remote]
+impl Echo {
+    pub fn echo(&mut self, payload: Bytes) -> Bytes {
+        payload
+    }
+
+    #[remote(oneway)]
+    pub fn tell(&mut self, payload: Bytes) {
+        self.calls += 1;
+        self.sum = self.sum.wrapping_add(number(&payload));
+    }
+
+    pub fn told(&self) -> (u64, u64) {
+        (self.calls, self.sum)
+    }
+}
+
+impl Peer for Pyroxene {
+    fn id(&self) -> &'static str {
+        "pyroxene"
+    }
+
+    fn title(&self) -> &'static str {
+        "Pyroxene"
+    }
+
+    fn support(&self, workload: Workload) -> Support {
+        match workload {
+            Workload::W5 => Support::Differently(
+                "what a queue has no place for is lost: after each 256 oneways a call shows that those before have been handled",
+            ),
+            _ => Support::Yes,
+        }
+    }
+
+    fn serve(&self, _: Workload) -> Result<()> {
+        system().block_on(async {
+            let daemon = Daemon::bind("127.0.0.1:0").await?;
+            let echo = daemon.object("echo", Echo::default).id("echo").spawn().await?;
+            announce(echo.uri())?;
+            daemon.run().await;
+            Ok(())
+        })
+    }
+
+    fn call(&self, task: &Task) -> Result<Figures> {
+        let connect = async || Ok(Awaited { echo: connect(&task.address).await?, pace: Arc::default() });
+        system().block_on(calls::run(task, connect))
+    }
+}
+
+/// A proxy with a connection of its own.
+async fn connect(uri: &str) -> Result<EchoProxy> {
+    let client = Client::new(ClientConfig::default(), Arc::new(NameResolver::default()));
+    Ok(EchoProxy::from(Proxy::connect_with(&client, uri).await?))
+}
+
+#[derive(Clone)]
+struct Awaited {
+    echo: EchoProxy,
+    pace: Arc<Mutex<Option<JoinHandle<Result<()>>>>>,
+}
+
+impl Connection for Awaited {
+    async fn echo(&self, payload: Bytes) -> Result<Bytes> {
+        Ok(self.echo.echo(payload).await?)
+    }
+
+    async fn tell(&self, number: u64) -> Result<()> {
+        self.echo.tell(stamp(number));
+        if number.is_multiple_of(PACE) {
+            let echo = self.echo.clone();
+            let handled = tokio::spawn(async move { Ok(echo.told().await.map(drop)?) });
+            let before = self.pace.lock().unwrap_or_else(PoisonError::into_inner).replace(handled);
+            if let Some(before) = before {
+                before.await??;
+            }
+        }
+        Ok(())
+    }
+
+    async fn told(&self) -> Result<(u64, u64)> {
+        Ok(self.echo.told().await?)
+    }
+
+    fn keep_in_flight(self, depth: usize, tally: Tally) -> Vec<JoinHandle<Result<()>>> {
+        callers(depth, |numbers| tokio::spawn(call(self.clone(), numbers, tally.clone())))
+    }
+}
+
+impl Peer for Batched {
+    fn id(&self) -> &'static str {
+        "pyroxene-batch"
+    }
+
+    fn title(&self) -> &'static str {
+        "Pyroxene, batched"
+    }
+
+    fn support(&self, workload: Workload) -> Support {
+        match workload {
+            Workload::W2 | Workload::W3 => Support::Differently("calls in flight are one batch after another"),
+            _ => Support::No("nothing that a batch would gather"),
+        }
+    }
+
+    fn serve(&self, workload: Workload) -> Result<()> {
+        Pyroxene.serve(workload)
+    }
+
+    fn call(&self, task: &Task) -> Result<Figures> {
+        system().block_on(calls::run(task, async || Ok(Batch(connect(&task.address).await?))))
+    }
+}
+
+#[derive(Clone)]
+struct Batch(EchoProxy);
+
+impl Batch {
+    async fn batches(self, depth: usize, tally: Tally) -> Result<()> {
+        let mut numbers = 0_u64..;
+        while tally.is_open() {
+            let calls: Vec<u64> = numbers.by_ref().take(depth).collect();
+            let sent = calls.iter().map(|number| self.0.echo(stamp(*number)));
+            let replies = self.0.proxy().batch().add_all(sent).send().await;
+            for (number, reply) in calls.iter().zip(replies) {
+                check(*number, &reply.context("a call of the batch failed")?)?;
+            }
+            tally.count(depth as u64);
+        }
+        Ok(())
+    }
+}
+
+impl Connection for Batch {
+    async fn echo(&self, payload: Bytes) -> Result<Bytes> {
+        Ok(self.0.echo(payload).await?)
+    }
+
+    fn keep_in_flight(self, depth: usize, tally: Tally) -> Vec<JoinHandle<Result<()>>> {
+        vec![tokio::spawn(self.batches(depth, tally))]
+    }
+}

@@ -1,0 +1,6 @@
+//! What becomes of it when there is much of it.
+
+pub mod curve;
+pub mod idle;
+pub mod objects;
+mod svg;
