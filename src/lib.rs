@@ -98,6 +98,8 @@ pub use daemon::daemon::{Daemon, DaemonConfig};
 #[cfg(feature = "daemon")]
 pub use daemon::host::Host;
 #[cfg(feature = "daemon")]
+pub use daemon::instances::Instances;
+#[cfg(feature = "daemon")]
 pub use daemon::remote_object::RemoteObject;
 #[cfg(feature = "daemon")]
 pub use daemon::restart::Restart;

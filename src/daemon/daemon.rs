@@ -37,6 +37,8 @@ pub struct DaemonConfig {
     pub limits: Limits,
     /// Calls that an object's queue holds unless its spawn says otherwise.
     pub mailbox: usize,
+    /// Instances that an object may have unless its spawn says otherwise, where each session or call has its own.
+    pub instances: usize,
     /// The time that running calls get when the daemon ends, milliseconds.
     pub drain_ms: u32,
     /// Listen where other machines can connect, although nothing says who may call.
@@ -54,6 +56,7 @@ impl Default for DaemonConfig {
         DaemonConfig {
             limits: Limits::default(),
             mailbox: 2_048,
+            instances: 4_096,
             drain_ms: 10_000,
             insecure: false,
             public_host: None,
@@ -207,7 +210,7 @@ impl Daemon {
             found.and_then(|placed| objects.remove(placed.entry.id()))
         };
         if let Some(placed) = &removed {
-            placed.entry.remove();
+            placed.end();
             self.0.supervisor.do_send(Forget(Arc::clone(placed.entry.id())));
             self.0.changed.send_replace(());
         }
@@ -284,6 +287,12 @@ impl Inner {
         self.objects().all().map(|placed| Arc::clone(&placed.entry)).collect()
     }
 
+    /// Everything that runs calls: its objects, and their instances.
+    pub(crate) fn lives(&self) -> Vec<Arc<Entry>> {
+        let placed: Vec<Placed> = self.objects().all().cloned().collect();
+        placed.iter().flat_map(Placed::lives).collect()
+    }
+
     pub(crate) fn place_of(&self, target: &Target) -> Option<Placed> {
         self.objects().find(target)
     }
@@ -341,7 +350,8 @@ impl Inner {
 
 impl LocalDaemon for Inner {
     fn find(&self, target: &Target) -> Option<Arc<dyn LocalObject>> {
-        Some(Arc::new(self.place_of(target)?.entry) as Arc<dyn LocalObject>)
+        let placed = self.place_of(target)?;
+        Some(placed.family.map_or_else(|| Arc::new(placed.entry) as Arc<dyn LocalObject>, |family| family.object()))
     }
 
     fn is_at(&self, endpoint: &Endpoint) -> bool {
@@ -352,9 +362,8 @@ impl LocalDaemon for Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.client.config().local.remove(&self.endpoint);
-        for placed in self.objects().all() {
-            placed.entry.remove();
-        }
+        let placed: Vec<Placed> = self.objects().all().cloned().collect();
+        placed.iter().for_each(Placed::end);
         self.hang_up();
     }
 }

@@ -33,8 +33,11 @@ pub struct Entry {
     /// Beside the queue, so that a turn can look before each call.
     over: AtomicBool,
     /// Tells the supervisor; with the generation that was lost.
-    on_loss: Box<dyn Fn(Arc<str>, u64, Loss) + Send + Sync>,
+    on_loss: OnLoss,
 }
+
+/// Hears that the actor of an object was lost: its id, the generation, and how.
+pub(crate) type OnLoss = Box<dyn Fn(Arc<str>, u64, Loss) + Send + Sync>;
 
 struct Queue {
     waiting: VecDeque<Invocation>,
@@ -81,7 +84,7 @@ impl Entry {
         kind: &'static str,
         methods: &'static [Method],
         capacity: usize,
-        on_loss: Box<dyn Fn(Arc<str>, u64, Loss) + Send + Sync>,
+        on_loss: OnLoss,
     ) -> Entry {
         let queue = Queue {
             waiting: VecDeque::new(),
@@ -193,6 +196,12 @@ impl Entry {
         }
     }
 
+    /// What a call is told that comes now; `None` when it is taken.
+    pub(crate) fn refuses(&self) -> Option<NotStarted> {
+        let queue = self.lock();
+        (self.room(&queue) == 0).then(|| self.full(&queue))
+    }
+
     /// What a call is told in this state.
     fn refusal(&self, state: &State) -> NotStarted {
         let label = self.label().to_string();
@@ -288,6 +297,17 @@ impl Entry {
         queue.scheduled = false;
         queue.restarts_at = None;
         self.wake(queue);
+    }
+
+    /// It takes calls, although no actor of its own runs them.
+    pub(crate) fn open(&self) {
+        self.lock().state = State::Running;
+    }
+
+    /// It gets no more calls than it has: its actor ends with them.
+    pub(crate) fn let_go(&self) {
+        let actor = self.lock().actor.take();
+        drop(actor);
     }
 
     /// The actor of this generation is no more; what waits goes on to the next one.

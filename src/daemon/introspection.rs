@@ -159,7 +159,7 @@ pub(crate) fn spawn(daemon: &Daemon) {
         entry.running(generation, object.start().recipient());
     }
     // The table is empty, so the id is free.
-    let _ = daemon.0.objects().insert(Placed { entry, seat: 0 });
+    let _ = daemon.0.objects().insert(Placed { entry, seat: 0, family: None });
 }
 
 impl DaemonObject {

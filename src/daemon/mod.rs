@@ -11,6 +11,7 @@ pub mod entry;
 pub mod error;
 mod exclusive;
 pub mod host;
+pub mod instances;
 pub mod introspection;
 mod listener;
 mod objects;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::daemon::entry::Entry;
+use crate::daemon::instances::Family;
 use crate::wire::Target;
 
 /// One object and the seat it has.
@@ -11,6 +12,24 @@ use crate::wire::Target;
 pub(crate) struct Placed {
     pub(crate) entry: Arc<Entry>,
     pub(crate) seat: usize,
+    /// Where not all callers share one state.
+    pub(crate) family: Option<Family>,
+}
+
+impl Placed {
+    /// What runs its calls: itself, or its instances.
+    pub(crate) fn lives(&self) -> Vec<Arc<Entry>> {
+        let mut lives = self.family.as_ref().map(Family::entries).unwrap_or_default();
+        lives.push(Arc::clone(&self.entry));
+        lives
+    }
+
+    /// It is no more, nor are its instances.
+    pub(crate) fn end(&self) {
+        // The object first, so that there are no new instances.
+        self.entry.remove();
+        self.lives().iter().for_each(|entry| entry.remove());
+    }
 }
 
 #[derive(Default)]

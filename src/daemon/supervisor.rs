@@ -48,6 +48,20 @@ pub(crate) struct Lost {
     pub(crate) loss: Loss,
 }
 
+/// The actor of an object that is looked after is to be made for the first time.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Begin(pub(crate) Arc<str>);
+
+/// The actor of an object is to be made that nobody looks after: it ends with the calls that it has.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct BeginOnce {
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) seat: usize,
+    pub(crate) start: Start,
+}
+
 /// An object need not be looked after any longer.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -106,6 +120,26 @@ impl Handler<Supervise> for Supervisor {
         let Supervise { entry, seat, start, policy } = message;
         let id = Arc::clone(entry.id());
         self.objects.insert(id, Supervised { entry, seat, start, policy, history: History::default() });
+    }
+}
+
+impl Handler<Begin> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, message: Begin, _: &mut Context<Self>) {
+        self.restart(&message.0);
+    }
+}
+
+impl Handler<BeginOnce> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, BeginOnce { entry, seat, start }: BeginOnce, _: &mut Context<Self>) {
+        let begin = move || match start() {
+            Ok(()) => entry.let_go(),
+            Err(problem) => entry.fail(&format!("its factory panicked: {problem}")),
+        };
+        self.placement.run(seat, Box::new(begin));
     }
 }
 

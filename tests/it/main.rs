@@ -18,6 +18,7 @@ mod drain;
 mod faults;
 mod fuzz_seeds;
 mod golden;
+mod instances;
 mod limits;
 mod macros;
 mod once;
