@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
+use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
+use crate::object::ended::Ended;
 use crate::object::interface::Method;
 use crate::object::invocation::Invocation;
 use crate::object::outcome::NotStarted;
@@ -29,6 +31,8 @@ pub trait LocalObject: Send + Sync {
     fn of_session(&self, _session: u128) -> Option<Result<Arc<dyn LocalObject>, NotStarted>> {
         None
     }
+    /// Its end, once it is gone.
+    fn ended(&self) -> Receiver<Option<Ended>>;
     /// Puts a call into its queue; what it does not take, it answers.
     fn submit(&self, invocation: Invocation);
     /// Puts calls into its queue, in their order; what it does not take, it answers. Afterwards `invocations` is empty.

@@ -33,4 +33,5 @@ mod simulation;
 mod streams;
 mod strict;
 mod supervision;
+mod watch;
 mod wire_properties;

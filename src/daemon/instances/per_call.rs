@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
 use crate::daemon::daemon::Inner;
@@ -10,6 +11,7 @@ use crate::daemon::entry::{Entry, Loss};
 use crate::daemon::instances::Blueprint;
 use crate::daemon::instances::table::Table;
 use crate::daemon::supervisor::BeginOnce;
+use crate::object::ended::Ended;
 use crate::object::interface::Method;
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalObject;
@@ -84,6 +86,10 @@ impl LocalObject for Arc<PerCall> {
     /// One for each instance.
     fn capacity(&self) -> usize {
         self.blueprint.most
+    }
+
+    fn ended(&self) -> Receiver<Option<Ended>> {
+        self.blueprint.common.ended()
     }
 
     fn submit(&self, invocation: Invocation) {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
 use crate::daemon::entry::Entry;
@@ -11,6 +12,7 @@ use crate::daemon::instances::Blueprint;
 use crate::daemon::instances::table::Table;
 use crate::daemon::spawn::report_loss;
 use crate::daemon::supervisor::{Begin, Forget, Supervise};
+use crate::object::ended::Ended;
 use crate::object::interface::Method;
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalObject;
@@ -122,6 +124,10 @@ impl LocalObject for Arc<PerSession> {
         Some(self.instance(session).map(|instance| instance as Arc<dyn LocalObject>))
     }
 
+    fn ended(&self) -> Receiver<Option<Ended>> {
+        self.blueprint.common.ended()
+    }
+
     fn submit(&self, invocation: Invocation) {
         invocation.turn_away(NotStarted::Elsewhere);
     }
@@ -155,6 +161,10 @@ impl LocalObject for Instance {
 
     fn capacity(&self) -> usize {
         self.entry.capacity()
+    }
+
+    fn ended(&self) -> Receiver<Option<Ended>> {
+        self.family.blueprint.common.ended()
     }
 
     fn submit(&self, invocation: Invocation) {
