@@ -1,17 +1,20 @@
 //! Watching objects until they are gone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pyroxene::daemon::introspection::{DaemonObject, Describe};
-use pyroxene::{CallError, Daemon, DynProxy, Ended, Ending, Instances, NotStarted, Proxy, Restart};
+use pyroxene::transport::Network;
+use pyroxene::{CallError, Daemon, Ended, Ending, Instances, NotStarted, Proxy, Restart};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::support::flaky::Flaky;
+use crate::support::flaky::{Fault, Flaky, Plan};
 use crate::support::pair::{Pair, Setup, client_over, settle};
 use crate::support::worker::{Worker, WorkerProxy};
 
 /// Watched from here, from afar and without types.
-async fn watch_all(pair: &Pair) -> Vec<tokio::task::JoinHandle<Ended>> {
+async fn watch_all(pair: &Pair) -> Vec<JoinHandle<Ended>> {
     let dynamic = pair.dynamic().await;
     let lazy = pair.worker_for(&pair.other_client());
     let watches = [pair.here.proxy().watch(), pair.worker.proxy().watch(), dynamic.watch(), lazy.proxy().watch()];
@@ -35,8 +38,6 @@ async fn a_watch_ends_when_the_object_is_stopped_and_says_since_when() {
         assert!(ended.since.duration_since(now) < Duration::from_millis(10));
     }
     assert_eq!(pair.here.proxy().watch().await.why, Ending::Stopped, "whoever comes later is told as well");
-    let late = DynProxy::connect_with(&pair.client, pair.uri()).await;
-    assert!(late.is_err());
     assert_eq!(pair.worker_for(&pair.other_client()).proxy().watch().await.why, Ending::Missing);
 }
 
@@ -86,24 +87,42 @@ async fn an_orderly_end_of_the_daemon_does_not_wait_for_those_who_watch() {
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
-#[actix::test]
-async fn a_watch_outlives_lost_connections_and_gives_up_when_the_daemon_is_gone_for_good() {
-    let pair = Pair::memory().await;
-    let flaky = std::sync::Arc::new(Flaky::new(std::sync::Arc::clone(&pair.network), []));
-    let client = client_over(&(flaky as std::sync::Arc<dyn pyroxene::transport::Network>));
-    let worker = WorkerProxy::from(Proxy::<Worker>::connect_with(&client, pair.uri()).await.unwrap());
+/// The worker by way of a network with these fates, watched; and that network.
+async fn watch_over(pair: &Pair, plans: impl IntoIterator<Item = Plan>) -> (JoinHandle<Ended>, Arc<Flaky>) {
+    let flaky = Arc::new(Flaky::new(Arc::clone(&pair.network), plans));
+    let worker = pair.worker_for(&client_over(&(Arc::clone(&flaky) as Arc<dyn Network>)));
     let watch = actix_rt::spawn(worker.proxy().watch());
     settle().await;
-    let Pair { daemon, here, worker: other, .. } = pair;
+    (watch, flaky)
+}
+
+/// Its connection breaks with the first byte that comes once the worker is watched.
+async fn breaks(pair: &Pair) -> Plan {
+    let (_watch, sound) = watch_over(pair, []).await;
+    Plan { back: Some((sound.traffic.back(), Fault::Break)), ..Plan::default() }
+}
+
+#[actix::test]
+async fn a_watch_outlives_a_lost_connection() {
+    let pair = Setup { restart: Restart::never(), ..Setup::memory() }.pair().await;
+    let plan = breaks(&pair).await;
+    let (watch, _) = watch_over(&pair, [plan]).await;
+    assert!(pair.here.crash(1).await.is_err());
+    assert_eq!(watch.await.unwrap().why, Ending::Failed { problem: "call 1 crashes".into() });
+}
+
+#[actix::test]
+async fn a_watch_gives_up_when_the_daemon_cannot_be_reached_for_as_long_as_a_call_has_time() {
+    let pair = Setup { restart: Restart::never(), ..Setup::memory() }.pair().await;
+    let plan = breaks(&pair).await;
+    let dead = Plan { out: Some((0, Fault::Break)), ..Plan::default() };
+    let (watch, _) = watch_over(&pair, std::iter::once(plan).chain(std::iter::repeat_n(dead, 1_000))).await;
     let now = Instant::now();
-    drop((daemon, here, other));
+    assert!(pair.here.crash(1).await.is_err());
     let ended = watch.await.unwrap();
-    match ended.why {
-        // It had the time to say so.
-        Ending::Stopped => {}
-        Ending::Unreachable { .. } => assert!(now.elapsed() >= Duration::from_secs(30)),
-        why => panic!("{why:?}"),
-    }
+    assert!(matches!(ended.why, Ending::Unreachable { .. }), "{ended:?}");
+    assert!(now.elapsed() >= Duration::from_secs(30), "{:?}", now.elapsed());
+    assert!(ended.since.duration_since(now) < Duration::from_secs(1), "since the connection was lost");
 }
 
 #[actix::test]
