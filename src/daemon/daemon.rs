@@ -201,20 +201,22 @@ impl Daemon {
         Spawn::new(self.clone(), name, factory)
     }
 
-    /// Ends an object: those who wait are told, its name is free.
+    /// Ends an object: those who wait are told, its name is free. What [belongs](Spawn::owner) to it ends before it, the latest first.
     pub fn stop(&self, name: &str) -> bool {
         let removed = {
             let mut objects = self.0.objects();
             let found =
                 objects.find(&Target::Name(name.to_owned())).or_else(|| objects.find(&Target::Id(name.to_owned())));
-            found.and_then(|placed| objects.remove(placed.entry.id()))
+            found.map(|placed| objects.remove_all(placed.entry.id())).unwrap_or_default()
         };
-        if let Some(placed) = &removed {
+        for placed in &removed {
             placed.end();
             self.0.supervisor.do_send(Forget(Arc::clone(placed.entry.id())));
+        }
+        if !removed.is_empty() {
             self.0.changed.send_replace(());
         }
-        removed.is_some()
+        !removed.is_empty()
     }
 
     /// The URI of an object with this id here.

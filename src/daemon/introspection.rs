@@ -170,7 +170,7 @@ pub(crate) fn spawn(daemon: &Daemon) {
         entry.running(generation, object.start().recipient());
     }
     // The table is empty, so the id is free.
-    let _ = daemon.0.objects().insert(Placed { entry, seat: 0, family: None });
+    let _ = daemon.0.objects().insert(Placed { entry, seat: 0, family: None, owner: None });
 }
 
 impl DaemonObject {

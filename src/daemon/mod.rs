@@ -15,6 +15,7 @@ pub mod instances;
 pub mod introspection;
 mod listener;
 mod objects;
+mod owners;
 pub mod placement;
 pub mod program;
 pub mod remote_object;

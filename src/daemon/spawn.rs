@@ -17,6 +17,7 @@ use crate::object::interface::Interface;
 use crate::object::local::LocalObject;
 use crate::object::panic;
 use crate::uri::{NameText, ObjectId};
+use crate::wire::Target;
 
 /// An object about to be hosted.
 ///
@@ -40,6 +41,7 @@ pub struct Spawn<O: RemoteObject> {
     daemon: Daemon,
     name: String,
     id: Option<String>,
+    owner: Option<String>,
     factory: Box<dyn Fn() -> O + Send>,
     mailbox: usize,
     restart: Restart,
@@ -57,6 +59,7 @@ impl<O: RemoteObject> Spawn<O> {
             daemon,
             name: name.to_owned(),
             id: None,
+            owner: None,
             factory: Box::new(factory),
             mailbox,
             restart: Restart::default(),
@@ -91,6 +94,14 @@ impl<O: RemoteObject> Spawn<O> {
         self
     }
 
+    /// It belongs to this object of the daemon, by name or id: it ends before its owner is stopped, and when its owner stops itself or stays
+    /// failed. Of several the one that was hosted last ends first. To end is to run no more calls; states are dropped soon after, each on the
+    /// thread of its object. An owner that is started again keeps what belongs to it.
+    pub fn owner(mut self, owner: &str) -> Spawn<O> {
+        self.owner = Some(owner.to_owned());
+        self
+    }
+
     /// An id of its own, so that references to it outlive this incarnation of the daemon.
     pub fn id(mut self, id: &str) -> Spawn<O> {
         self.id = Some(id.to_owned());
@@ -100,9 +111,9 @@ impl<O: RemoteObject> Spawn<O> {
     /// Starts it. Where each session or each call has an instance, nothing is made until it is called.
     ///
     /// # Errors
-    /// The name or id is taken or cannot be one, or the factory panics.
+    /// The name or id is taken or cannot be one, its owner is not there, or the factory panics.
     pub async fn spawn(self) -> Result<Proxy<O>, SpawnError> {
-        let Spawn { daemon, name, id, factory, mailbox, restart, instances, max_instances } = self;
+        let Spawn { daemon, name, id, owner, factory, mailbox, restart, instances, max_instances } = self;
         if daemon.0.is_draining() {
             return Err(SpawnError::Draining);
         }
@@ -121,11 +132,12 @@ impl<O: RemoteObject> Spawn<O> {
             };
             Family::new(instances, blueprint)
         };
-        let registered = register::<O>(&daemon, &name, id.as_deref(), mailbox, seat, family);
-        let (entry, id, family) = registered.inspect_err(|_| placement.leave(seat))?;
-        if let Some(family) = family {
+        let registered = register::<O>(&daemon, &name, (id.as_deref(), owner.as_deref()), mailbox, seat, family);
+        let (placed, id) = registered.inspect_err(|_| placement.leave(seat))?;
+        let entry = Arc::clone(&placed.entry);
+        if let Some(family) = placed.family.clone() {
             entry.open();
-            daemon.0.supervisor.do_send(Supervise { entry, seat, start: None, policy: Restart::never() });
+            daemon.0.supervisor.do_send(Supervise { placed, start: None, policy: Restart::never() });
             return Ok(match instances {
                 Instances::PerCall => Proxy::local(daemon.0.client.clone(), daemon.uri(&id), family.object()),
                 // It finds the client's instance when it is first used.
@@ -133,7 +145,7 @@ impl<O: RemoteObject> Spawn<O> {
             });
         }
         let start = start::<O>(Arc::clone(&entry), factory);
-        let supervise = Supervise { entry: Arc::clone(&entry), seat, start: Some(Arc::clone(&start)), policy: restart };
+        let supervise = Supervise { placed, start: Some(Arc::clone(&start)), policy: restart };
         daemon.0.supervisor.do_send(supervise);
         let (sender, started) = tokio::sync::oneshot::channel();
         placement.run(seat, Box::new(move || drop(sender.send(start()))));
@@ -159,9 +171,10 @@ impl Daemon {
         A: ObjectActor + Interface + RemoteObject,
     {
         let seat = self.0.placement.choose();
-        let registered = register::<A>(self, name, None, self.0.config.mailbox, seat, |_| None);
-        let (entry, id, _) = registered.inspect_err(|_| self.0.placement.leave(seat))?;
-        self.0.supervisor.do_send(Supervise { entry: Arc::clone(&entry), seat, start: None, policy: Restart::never() });
+        let registered = register::<A>(self, name, (None, None), self.0.config.mailbox, seat, |_| None);
+        let (placed, id) = registered.inspect_err(|_| self.0.placement.leave(seat))?;
+        let entry = Arc::clone(&placed.entry);
+        self.0.supervisor.do_send(Supervise { placed, start: None, policy: Restart::never() });
         if let Some(generation) = entry.begin() {
             entry.running(generation, addr.clone().recipient());
         }
@@ -173,11 +186,11 @@ impl Daemon {
 fn register<O: RemoteObject>(
     daemon: &Daemon,
     name: &str,
-    id: Option<&str>,
+    (id, owner): (Option<&str>, Option<&str>),
     mailbox: usize,
     seat: usize,
     family: impl FnOnce(&Arc<Entry>) -> Option<Family>,
-) -> Result<(Arc<Entry>, ObjectId, Option<Family>), SpawnError> {
+) -> Result<(Placed, ObjectId), SpawnError> {
     let bad = |text: &str, problem: String| SpawnError::BadName { name: text.to_owned(), problem };
     let name_text = NameText::new(name).map_err(|error| bad(name, error.to_string()))?;
     let id = match id {
@@ -193,10 +206,22 @@ fn register<O: RemoteObject>(
         report_loss(&daemon.0),
     ));
     let family = family(&entry);
-    let placed = Placed { entry: Arc::clone(&entry), seat, family: family.clone() };
-    daemon.0.objects().insert(placed).map_err(|name| SpawnError::Taken { name })?;
+    let mut objects = daemon.0.objects();
+    let owner = match owner {
+        Some(owner) => {
+            let found =
+                objects.find(&Target::Name(owner.to_owned())).or_else(|| objects.find(&Target::Id(owner.to_owned())));
+            let found =
+                found.filter(Placed::is_there).ok_or_else(|| SpawnError::NoOwner { owner: owner.to_owned() })?;
+            Some(Arc::clone(found.entry.id()))
+        }
+        None => None,
+    };
+    let placed = Placed { entry, seat, family, owner };
+    objects.insert(placed.clone()).map_err(|name| SpawnError::Taken { name })?;
+    drop(objects);
     daemon.0.changed.send_replace(());
-    Ok((entry, id, family))
+    Ok((placed, id))
 }
 
 /// What an object does when its actor is lost: it tells the supervisor.

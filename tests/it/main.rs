@@ -23,6 +23,7 @@ mod limits;
 mod macros;
 mod once;
 mod order;
+mod owners;
 mod pipelining;
 #[cfg(unix)]
 mod processes;

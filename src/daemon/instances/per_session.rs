@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::daemon::entry::Entry;
 use crate::daemon::instances::Blueprint;
 use crate::daemon::instances::table::Table;
+use crate::daemon::objects::Placed;
 use crate::daemon::spawn::report_loss;
 use crate::daemon::supervisor::{Begin, Forget, Supervise};
 use crate::object::ended::Ended;
@@ -83,7 +84,8 @@ impl Instance {
         let (entry, policy) = (Arc::clone(&self.entry), blueprint.policy.clone());
         let start = Some((blueprint.starter)(Arc::clone(&entry)));
         let seat = daemon.placement.choose();
-        daemon.supervisor.do_send(Supervise { entry, seat, start, policy });
+        let placed = Placed { entry, seat, family: None, owner: None };
+        daemon.supervisor.do_send(Supervise { placed, start, policy });
         daemon.supervisor.do_send(Begin(Arc::clone(self.entry.id())));
     }
 }
