@@ -110,7 +110,7 @@ async fn an_owner_that_is_started_again_keeps_them_and_one_that_stays_failed_tak
     assert!(owner.crash().await.is_err());
     assert_eq!(watching.await.unwrap().why, Ending::Stopped);
     settle().await;
-    assert_eq!(shop.dropped(), ["drawer", "store", "till"]);
+    assert_eq!(shop.dropped(), ["drawer", "shop", "store", "till"]);
     let error = drawer.name().await.unwrap_err();
     assert!(matches!(error, CallError::NotStarted(NotStarted::Draining { .. })), "{error:?}");
     let error = shop.host("window", Some("shop")).await.unwrap_err();
