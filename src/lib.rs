@@ -90,6 +90,7 @@ pub use client::ledger::Oneways;
 pub use client::promise::{Promise, Reference};
 pub use client::proxy::Proxy;
 pub use client::report::report;
+pub use client::watch::Watch;
 pub use client::{CallError, ConnectError};
 pub use codec::Value;
 pub use codec::args::Args;
@@ -98,6 +99,8 @@ pub use codec::fault::Fault;
 pub use daemon::daemon::{Daemon, DaemonConfig};
 #[cfg(feature = "daemon")]
 pub use daemon::host::Host;
+#[cfg(feature = "daemon")]
+pub use daemon::instances::Instances;
 #[cfg(feature = "daemon")]
 pub use daemon::remote_object::RemoteObject;
 #[cfg(feature = "daemon")]
@@ -108,6 +111,7 @@ pub use daemon::{BindError, SpawnError};
 pub use macros::{RemoteMessage, RemoteObject, main, remote};
 pub use naming::NameServer;
 pub use object::context::CallContext;
+pub use object::ended::{Ended, Ending};
 pub use object::facts::AnnotationError;
 pub use object::interface::{Accepts, Any, Interface};
 pub use object::items::{ItemSender, Items};

@@ -18,6 +18,7 @@ use crate::client::ledger::Oneways;
 use crate::client::link::Link;
 use crate::client::request::{Queue, Request, Terms};
 use crate::client::stream::{DynItems, NamedItems};
+use crate::client::watch::Watch;
 use crate::codec::args::Args;
 use crate::codec::budget::Budget;
 use crate::codec::call::NamedCall;
@@ -86,6 +87,11 @@ impl DynProxy {
     pub fn is_stream(&self, method: &str) -> bool {
         let choice = self.0.last().and_then(|binding| binding.named(method).ok());
         choice.is_some_and(|choice| choice.flags.contains(MethodFlags::STREAM))
+    }
+
+    /// Watches the object until it is gone, as [`Proxy::watch`](crate::Proxy::watch).
+    pub fn watch(&self) -> Watch {
+        Watch::new(Arc::clone(&self.0))
     }
 
     /// The same object by way of a proxy whose calls each wait for the end of the one before, as [`Proxy::strict`](crate::Proxy::strict).

@@ -184,7 +184,10 @@ impl Link {
         let (endpoint, target) = self.client.locate(&self.uri).await?;
         let inner = &self.client.0;
         let binding = match inner.config.local.find(&endpoint, &target) {
-            Some(object) => Binding::local(object, self.interface),
+            Some(object) => {
+                let object = object.of_session(inner.session).unwrap_or(Ok(object))?;
+                Binding::local(object, self.interface)
+            }
             None => {
                 let (connection, table) =
                     inner.pool.bind(&inner.config, &inner.backoff, inner.session, &endpoint, &target).await?;

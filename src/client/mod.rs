@@ -30,5 +30,6 @@ mod request;
 mod retry;
 pub(crate) mod runtime;
 pub mod stream;
+pub mod watch;
 
 pub use error::{CallError, ConnectError};

@@ -10,6 +10,7 @@ use crate::client::connect::{Connect, FromLink, IntoUri};
 use crate::client::error::CallError;
 use crate::client::ledger::Oneways;
 use crate::client::link::Link;
+use crate::client::watch::Watch;
 use crate::object::interface::{Accepts, Any, Interface};
 use crate::object::local::LocalObject;
 use crate::object::message::RemoteMessage;
@@ -153,6 +154,23 @@ impl<A: Interface + ?Sized> Proxy<A> {
             return Proxy::local(client, self.link.uri.clone(), Arc::clone(object));
         }
         Proxy::lazy_with(&client, self.link.uri.clone())
+    }
+
+    /// Watches the object: ends when it is gone, wherever it is, and says why and since when. An object that is being started again is not
+    /// gone; one that stays failed is. Through a lost connection it goes on watching, and gives up when its daemon cannot be reached for as
+    /// long as a call has time ([`ClientConfig::timeout_ms`](crate::ClientConfig::timeout_ms)).
+    ///
+    /// Of an object with [instances](crate::Instances), the object as a whole is watched. A daemon that ends in order says that its objects
+    /// are stopped as soon as they take no new calls.
+    ///
+    /// ```no_run
+    /// # async fn example(account: pyroxene::Proxy) {
+    /// let ended = account.watch().await;
+    /// println!("the account is gone: {ended}");
+    /// # }
+    /// ```
+    pub fn watch(&self) -> Watch {
+        Watch::new(Arc::clone(&self.link))
     }
 
     /// Where the object was said to be.

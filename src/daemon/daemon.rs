@@ -37,6 +37,8 @@ pub struct DaemonConfig {
     pub limits: Limits,
     /// Calls that an object's queue holds unless its spawn says otherwise.
     pub mailbox: usize,
+    /// Instances that an object may have unless its spawn says otherwise, where each session or call has its own.
+    pub instances: usize,
     /// The time that running calls get when the daemon ends, milliseconds.
     pub drain_ms: u32,
     /// Listen where other machines can connect, although nothing says who may call.
@@ -54,6 +56,7 @@ impl Default for DaemonConfig {
         DaemonConfig {
             limits: Limits::default(),
             mailbox: 2_048,
+            instances: 4_096,
             drain_ms: 10_000,
             insecure: false,
             public_host: None,
@@ -198,20 +201,22 @@ impl Daemon {
         Spawn::new(self.clone(), name, factory)
     }
 
-    /// Ends an object: those who wait are told, its name is free.
+    /// Ends an object: those who wait are told, its name is free. What [belongs](Spawn::owner) to it ends before it, the latest first.
     pub fn stop(&self, name: &str) -> bool {
         let removed = {
             let mut objects = self.0.objects();
             let found =
                 objects.find(&Target::Name(name.to_owned())).or_else(|| objects.find(&Target::Id(name.to_owned())));
-            found.and_then(|placed| objects.remove(placed.entry.id()))
+            found.map(|placed| objects.remove_all(placed.entry.id())).unwrap_or_default()
         };
-        if let Some(placed) = &removed {
-            placed.entry.remove();
+        for placed in &removed {
+            placed.end();
             self.0.supervisor.do_send(Forget(Arc::clone(placed.entry.id())));
+        }
+        if !removed.is_empty() {
             self.0.changed.send_replace(());
         }
-        removed.is_some()
+        !removed.is_empty()
     }
 
     /// The URI of an object with this id here.
@@ -284,6 +289,12 @@ impl Inner {
         self.objects().all().map(|placed| Arc::clone(&placed.entry)).collect()
     }
 
+    /// Everything that runs calls: its objects, and their instances.
+    pub(crate) fn lives(&self) -> Vec<Arc<Entry>> {
+        let placed: Vec<Placed> = self.objects().all().cloned().collect();
+        placed.iter().flat_map(Placed::lives).collect()
+    }
+
     pub(crate) fn place_of(&self, target: &Target) -> Option<Placed> {
         self.objects().find(target)
     }
@@ -341,7 +352,8 @@ impl Inner {
 
 impl LocalDaemon for Inner {
     fn find(&self, target: &Target) -> Option<Arc<dyn LocalObject>> {
-        Some(Arc::new(self.place_of(target)?.entry) as Arc<dyn LocalObject>)
+        let placed = self.place_of(target)?;
+        Some(placed.family.map_or_else(|| Arc::new(placed.entry) as Arc<dyn LocalObject>, |family| family.object()))
     }
 
     fn is_at(&self, endpoint: &Endpoint) -> bool {
@@ -352,9 +364,8 @@ impl LocalDaemon for Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.client.config().local.remove(&self.endpoint);
-        for placed in self.objects().all() {
-            placed.entry.remove();
-        }
+        let placed: Vec<Placed> = self.objects().all().cloned().collect();
+        placed.iter().for_each(Placed::end);
         self.hang_up();
     }
 }

@@ -24,14 +24,13 @@ pub(crate) async fn shutdown(inner: &Arc<Inner>) {
     inner.closing.send_replace(true);
     // Its address is free from here on.
     inner.closing.closed().await;
-    let entries = inner.entries();
-    entries.iter().for_each(|entry| entry.drain());
+    inner.lives().iter().for_each(|entry| entry.drain());
     inner.go_away();
     let deadline = Instant::now() + Duration::from_millis(inner.config.drain_ms.into());
     while Instant::now() < deadline && !is_quiet(inner) {
         tokio::time::sleep(LOOK).await;
     }
-    entries.iter().for_each(|entry| entry.remove());
+    inner.lives().iter().for_each(|entry| entry.remove());
     // What was just answered still has to leave.
     let last = Instant::now() + Duration::from_secs(1);
     inner.hang_up();
@@ -42,6 +41,6 @@ pub(crate) async fn shutdown(inner: &Arc<Inner>) {
 }
 
 fn is_quiet(inner: &Inner) -> bool {
-    inner.entries().iter().all(|entry| entry.is_idle())
+    inner.lives().iter().all(|entry| entry.is_idle())
         && inner.connections().iter().all(|connection| connection.is_answered())
 }

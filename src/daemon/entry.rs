@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::Recipient;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::daemon::deliver::Deliver;
 use crate::daemon::exclusive::Exclusive;
+use crate::object::ended::{Ended, Ending};
 use crate::object::interface::Method;
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalObject;
@@ -32,9 +34,14 @@ pub struct Entry {
     queue: Mutex<Queue>,
     /// Beside the queue, so that a turn can look before each call.
     over: AtomicBool,
+    /// Told to whoever watches it.
+    ended: watch::Sender<Option<Ended>>,
     /// Tells the supervisor; with the generation that was lost.
-    on_loss: Box<dyn Fn(Arc<str>, u64, Loss) + Send + Sync>,
+    on_loss: OnLoss,
 }
+
+/// Hears that the actor of an object was lost: its id, the generation, and how.
+pub(crate) type OnLoss = Box<dyn Fn(Arc<str>, u64, Loss) + Send + Sync>;
 
 struct Queue {
     waiting: VecDeque<Invocation>,
@@ -81,7 +88,7 @@ impl Entry {
         kind: &'static str,
         methods: &'static [Method],
         capacity: usize,
-        on_loss: Box<dyn Fn(Arc<str>, u64, Loss) + Send + Sync>,
+        on_loss: OnLoss,
     ) -> Entry {
         let queue = Queue {
             waiting: VecDeque::new(),
@@ -92,7 +99,8 @@ impl Entry {
             state: State::Starting,
         };
         let (exclusive, queue, over) = (Exclusive::new(), Mutex::new(queue), AtomicBool::new(false));
-        Entry { id, name, kind, methods, capacity, exclusive, queue, over, on_loss }
+        let ended = watch::Sender::new(None);
+        Entry { id, name, kind, methods, capacity, exclusive, queue, over, ended, on_loss }
     }
 
     /// Its id.
@@ -123,6 +131,22 @@ impl Entry {
     /// What it is doing.
     pub fn state(&self) -> State {
         self.lock().state.clone()
+    }
+
+    /// The same as a person reads it; a failed object says since when.
+    pub(crate) fn condition(&self) -> String {
+        let state = self.state();
+        // Not held while the queue is locked, which is the other way round elsewhere.
+        let ago = self.ended.borrow().as_ref().and_then(Ended::ago);
+        match (&state, ago) {
+            (State::Failed(problem), Some(ago)) => format!("failed {ago}: {problem}"),
+            _ => state.to_string(),
+        }
+    }
+
+    /// Its end, once it is gone or about to go.
+    pub(crate) fn ended(&self) -> watch::Receiver<Option<Ended>> {
+        self.ended.subscribe()
     }
 
     /// Calls that wait in its queue.
@@ -193,6 +217,12 @@ impl Entry {
         }
     }
 
+    /// What a call is told that comes now; `None` when it is taken.
+    pub(crate) fn refuses(&self) -> Option<NotStarted> {
+        let queue = self.lock();
+        (self.room(&queue) == 0).then(|| self.full(&queue))
+    }
+
     /// What a call is told in this state.
     fn refusal(&self, state: &State) -> NotStarted {
         let label = self.label().to_string();
@@ -201,7 +231,11 @@ impl Entry {
                 NotStarted::Busy { what: format!("the mailbox of {label}"), retry_after_ms: RETRY_MS }
             }
             State::Draining | State::Gone => NotStarted::Draining { what: label },
-            State::Failed(problem) => NotStarted::ObjectFailed { object: label, problem: problem.clone() },
+            State::Failed(problem) => {
+                let ago = self.ended.borrow().as_ref().and_then(Ended::ago);
+                let problem = ago.map_or_else(|| problem.clone(), |ago| format!("{problem} ({ago})"));
+                NotStarted::ObjectFailed { object: label, problem }
+            }
         }
     }
 
@@ -290,6 +324,17 @@ impl Entry {
         self.wake(queue);
     }
 
+    /// It takes calls, although no actor of its own runs them.
+    pub(crate) fn open(&self) {
+        self.lock().state = State::Running;
+    }
+
+    /// It gets no more calls than it has: its actor ends with them.
+    pub(crate) fn let_go(&self) {
+        let actor = self.lock().actor.take();
+        drop(actor);
+    }
+
     /// The actor of this generation is no more; what waits goes on to the next one.
     pub(crate) fn lost(&self, generation: u64, loss: Loss) {
         let mut queue = self.lock();
@@ -317,6 +362,9 @@ impl Entry {
         let mut queue = self.lock();
         if matches!(queue.state, State::Starting | State::Running) {
             queue.state = State::Draining;
+            drop(queue);
+            // Its streams would keep the daemon from ending, and this is one.
+            self.tell(Ending::Stopped);
         }
     }
 
@@ -328,12 +376,12 @@ impl Entry {
 
     /// It is not started again; everybody who waits is told.
     pub(crate) fn fail(&self, problem: &str) {
-        self.end(State::Failed(problem.to_owned()));
+        self.end(State::Failed(problem.to_owned()), Ending::Failed { problem: problem.to_owned() });
     }
 
     /// It is no more.
     pub(crate) fn remove(&self) {
-        self.end(State::Gone);
+        self.end(State::Gone, Ending::Stopped);
     }
 
     /// Whether no call is run any more, whatever has been taken out of the queue.
@@ -342,7 +390,16 @@ impl Entry {
         self.over.load(Ordering::Relaxed)
     }
 
-    fn end(&self, state: State) {
+    /// Tells whoever watches it; the first end counts.
+    fn tell(&self, why: Ending) {
+        self.ended.send_if_modified(|ended| {
+            let first = ended.is_none();
+            ended.get_or_insert_with(|| Ended::now(why));
+            first
+        });
+    }
+
+    fn end(&self, state: State, why_gone: Ending) {
         let why = self.refusal(&state);
         let mut queue = self.lock();
         queue.state = state;
@@ -354,6 +411,7 @@ impl Entry {
         for invocation in waiting {
             invocation.refuse(why.clone());
         }
+        self.tell(why_gone);
     }
 
     fn wake(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) {
@@ -397,6 +455,10 @@ impl LocalObject for Arc<Entry> {
 
     fn submit_all(&self, invocations: &mut VecDeque<Invocation>) {
         self.push_all(invocations);
+    }
+
+    fn ended(&self) -> watch::Receiver<Option<Ended>> {
+        Entry::ended(self)
     }
 
     fn waits_for(&self, chain: &Chain) -> Option<Vec<String>> {

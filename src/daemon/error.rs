@@ -59,6 +59,12 @@ fn advice(problem: &std::io::Error) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
+    /// It is to belong to an object that is not there, or has ended.
+    #[error("there is no object {owner:?} here that it could belong to; host that one first")]
+    NoOwner {
+        /// The owner asked for.
+        owner: String,
+    },
     /// The daemon has an object by that name or id.
     #[error("the daemon already has an object {name:?}; choose another name, or stop that one first")]
     Taken {

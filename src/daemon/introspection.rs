@@ -1,8 +1,11 @@
 //! `Pyro.Daemon`: every daemon has an object that tells about it, as Pyro's do.
 
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
+use std::task::{Context as TaskContext, Poll};
 
 use actix::{Actor, Context, Handler};
+use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 
 use crate::daemon::daemon::{Daemon, Inner};
@@ -10,10 +13,13 @@ use crate::daemon::deliver::Deliver;
 use crate::daemon::entry::{Entry, Loss};
 use crate::daemon::objects::Placed;
 use crate::daemon::remote_object::ObjectActor;
+use crate::object::ended::{Ended, Ending, Told, Watch};
 use crate::object::interface::{Accepts, Interface, Method, MethodFlags};
 use crate::object::invocation::Invocation;
+use crate::object::items::Items;
 use crate::object::message::{Never, RemoteMessage};
 use crate::object::signature::Signature;
+use crate::transport::network::BoxFuture;
 use crate::wire::Target;
 
 /// The id of the object, in every daemon.
@@ -130,7 +136,7 @@ macro_rules! methods {
         #[diagnostic::do_not_recommend]
         impl Interface for DaemonObject {
             const NAME: &'static str = "Daemon";
-            const METHODS: &'static [Method] = &[$(Method::of::<$message>()),*];
+            const METHODS: &'static [Method] = &[$(Method::of::<$message>(),)* Method::of::<Watch>()];
         }
     };
 }
@@ -141,6 +147,11 @@ methods! {
     2 Info "info" String, Never, String, "What it is.", Ok;
     3 GetMetadata "get_metadata" Metadata, UnknownObject, Result<Metadata, UnknownObject>, "What can be called on an object.", |r| r;
     4 Describe "describe" Description, UnknownObject, Result<Description, UnknownObject>, "All that is known of an object.", |r| r;
+}
+
+#[diagnostic::do_not_recommend]
+impl Accepts<Watch> for DaemonObject {
+    const INDEX: usize = 5;
 }
 
 /// The object `Pyro.Daemon`; name it to connect to one.
@@ -159,7 +170,7 @@ pub(crate) fn spawn(daemon: &Daemon) {
         entry.running(generation, object.start().recipient());
     }
     // The table is empty, so the id is free.
-    let _ = daemon.0.objects().insert(Placed { entry, seat: 0 });
+    let _ = daemon.0.objects().insert(Placed { entry, seat: 0, family: None, owner: None });
 }
 
 impl DaemonObject {
@@ -174,6 +185,33 @@ impl DaemonObject {
         let Some(inner) = self.daemon.upgrade() else { return "a daemon that has ended".to_owned() };
         let (version, objects) = (env!("CARGO_PKG_VERSION"), inner.entries().len());
         format!("Pyroxene {version} daemon, incarnation {:032x}, {objects} objects", inner.incarnation)
+    }
+}
+
+/// The end of an object, as soon as it is known.
+fn watch(entry: Option<Arc<Entry>>) -> Items<Told> {
+    let Some(entry) = entry else { return Items::of([Told::from(Ended::now(Ending::Missing))]) };
+    let mut ended = entry.ended();
+    // Not held, or it would never be found out that it was dropped.
+    drop(entry);
+    let told = async move {
+        let ended = ended.wait_for(Option::is_some).await.ok().and_then(|ended| ended.clone());
+        Told::from(ended.unwrap_or_else(|| Ended::now(Ending::Stopped)))
+    };
+    Items::stream(Once(Some(Box::pin(told))))
+}
+
+/// A stream of one item.
+struct Once(Option<BoxFuture<'static, Told>>);
+
+impl Stream for Once {
+    type Item = Told;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Told>> {
+        let Some(told) = &mut self.0 else { return Poll::Ready(None) };
+        let told = std::task::ready!(told.as_mut().poll(cx));
+        self.0 = None;
+        Poll::Ready(Some(told))
     }
 }
 
@@ -207,7 +245,7 @@ fn description(entry: &Entry) -> Description {
         id: entry.id().to_string(),
         name: entry.name().map(ToString::to_string),
         kind: entry.kind().to_owned(),
-        state: entry.state().to_string(),
+        state: entry.condition(),
         generation: entry.generation(),
         waiting: entry.waiting() as u64,
         mailbox: entry.capacity() as u64,
@@ -238,6 +276,7 @@ impl ObjectActor for DaemonObject {
             2 => answer::<Info>(invocation, |_| self.info()),
             3 => answer::<GetMetadata>(invocation, |ask| self.find(&ask.object_id).map(|entry| metadata(&entry))),
             4 => answer::<Describe>(invocation, |ask| self.find(&ask.object).map(|entry| description(&entry))),
+            5 => answer::<Watch>(invocation, |ask| watch(self.find(&ask.object).ok())),
             _ => invocation.refuse_unlisted::<Self>(),
         }
     }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::daemon::entry::Entry;
+use crate::daemon::entry::{Entry, State};
+use crate::daemon::instances::Family;
+use crate::daemon::owners::Owners;
 use crate::wire::Target;
 
 /// One object and the seat it has.
@@ -11,12 +13,38 @@ use crate::wire::Target;
 pub(crate) struct Placed {
     pub(crate) entry: Arc<Entry>,
     pub(crate) seat: usize,
+    /// Where not all callers share one state.
+    pub(crate) family: Option<Family>,
+    /// The id of the object that it belongs to.
+    pub(crate) owner: Option<Arc<str>>,
+}
+
+impl Placed {
+    /// What runs its calls: itself, or its instances.
+    pub(crate) fn lives(&self) -> Vec<Arc<Entry>> {
+        let mut lives = self.family.as_ref().map(Family::entries).unwrap_or_default();
+        lives.push(Arc::clone(&self.entry));
+        lives
+    }
+
+    /// Whether it is neither gone nor failed for good.
+    pub(crate) fn is_there(&self) -> bool {
+        !matches!(self.entry.state(), State::Failed(_) | State::Gone)
+    }
+
+    /// It is no more, nor are its instances.
+    pub(crate) fn end(&self) {
+        // The object first, so that there are no new instances.
+        self.entry.remove();
+        self.lives().iter().for_each(|entry| entry.remove());
+    }
 }
 
 #[derive(Default)]
 pub(crate) struct Objects {
     by_id: BTreeMap<Arc<str>, Placed>,
     by_name: BTreeMap<Arc<str>, Arc<str>>,
+    owners: Owners,
 }
 
 impl Objects {
@@ -35,12 +63,23 @@ impl Objects {
             }
             self.by_name.insert(Arc::clone(name), Arc::clone(&id));
         }
+        if let Some(owner) = &placed.owner {
+            self.owners.add(owner, &id);
+        }
         self.by_id.insert(id, placed);
         Ok(())
     }
 
-    pub(crate) fn remove(&mut self, id: &str) -> Option<Placed> {
+    /// Takes an object out, and before it all that belong to it; in the order in which they are to end.
+    pub(crate) fn remove_all(&mut self, id: &Arc<str>) -> Vec<Placed> {
+        let mut order = self.owners.under(id);
+        order.push(Arc::clone(id));
+        order.iter().filter_map(|id| self.remove(id)).collect()
+    }
+
+    fn remove(&mut self, id: &Arc<str>) -> Option<Placed> {
         let placed = self.by_id.remove(id)?;
+        self.owners.remove(id);
         if let Some(name) = placed.entry.name() {
             self.by_name.remove(name);
         }

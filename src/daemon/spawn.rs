@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix::{Actor, Addr};
 
 use crate::client::proxy::Proxy;
-use crate::daemon::daemon::Daemon;
-use crate::daemon::entry::Entry;
+use crate::daemon::daemon::{Daemon, Inner};
+use crate::daemon::entry::{Entry, Loss, OnLoss};
 use crate::daemon::error::SpawnError;
+use crate::daemon::instances::{Blueprint, Family, Instances};
 use crate::daemon::objects::Placed;
 use crate::daemon::remote_object::{ObjectActor, RemoteObject};
 use crate::daemon::restart::Restart;
@@ -16,6 +17,7 @@ use crate::object::interface::Interface;
 use crate::object::local::LocalObject;
 use crate::object::panic;
 use crate::uri::{NameText, ObjectId};
+use crate::wire::Target;
 
 /// An object about to be hosted.
 ///
@@ -39,21 +41,30 @@ pub struct Spawn<O: RemoteObject> {
     daemon: Daemon,
     name: String,
     id: Option<String>,
+    owner: Option<String>,
     factory: Box<dyn Fn() -> O + Send>,
     mailbox: usize,
     restart: Restart,
+    instances: Instances,
+    max_instances: usize,
 }
+
+/// Makes the state of an object, each time it is called; its instances share it.
+type Factory<O> = Arc<Mutex<Box<dyn Fn() -> O + Send>>>;
 
 impl<O: RemoteObject> Spawn<O> {
     pub(crate) fn new(daemon: Daemon, name: &str, factory: impl Fn() -> O + Send + 'static) -> Spawn<O> {
-        let mailbox = daemon.0.config.mailbox;
+        let (mailbox, max_instances) = (daemon.0.config.mailbox, daemon.0.config.instances);
         Spawn {
             daemon,
             name: name.to_owned(),
             id: None,
+            owner: None,
             factory: Box::new(factory),
             mailbox,
             restart: Restart::default(),
+            instances: Instances::default(),
+            max_instances,
         }
     }
 
@@ -69,27 +80,72 @@ impl<O: RemoteObject> Spawn<O> {
         self
     }
 
+    /// Whether each session or each call has an instance of its own. Each has a queue of its own, fails for itself, and is started again by
+    /// the policy if it is kept.
+    pub fn instances(mut self, instances: Instances) -> Spawn<O> {
+        self.instances = instances;
+        self
+    }
+
+    /// Instances that there may be at a time, unless all callers share one; whoever would need a further one is told that it is
+    /// [`Busy`](crate::NotStarted::Busy).
+    pub fn max_instances(mut self, instances: usize) -> Spawn<O> {
+        self.max_instances = instances.max(1);
+        self
+    }
+
+    /// It belongs to this object of the daemon, by name or id: it ends before its owner is stopped, and when its owner stops itself or stays
+    /// failed. Of several the one that was hosted last ends first. To end is to run no more calls; states are dropped soon after, each on the
+    /// thread of its object. An owner that is started again keeps what belongs to it.
+    pub fn owner(mut self, owner: &str) -> Spawn<O> {
+        self.owner = Some(owner.to_owned());
+        self
+    }
+
     /// An id of its own, so that references to it outlive this incarnation of the daemon.
     pub fn id(mut self, id: &str) -> Spawn<O> {
         self.id = Some(id.to_owned());
         self
     }
 
-    /// Starts it.
+    /// Starts it. Where each session or each call has an instance, nothing is made until it is called.
     ///
     /// # Errors
-    /// The name or id is taken or cannot be one, or the factory panics.
+    /// The name or id is taken or cannot be one, its owner is not there, or the factory panics.
     pub async fn spawn(self) -> Result<Proxy<O>, SpawnError> {
-        let Spawn { daemon, name, id, factory, mailbox, restart } = self;
+        let Spawn { daemon, name, id, owner, factory, mailbox, restart, instances, max_instances } = self;
         if daemon.0.is_draining() {
             return Err(SpawnError::Draining);
         }
         let placement = Arc::clone(&daemon.0.placement);
         let seat = placement.choose();
-        let registered = register::<O>(&daemon, &name, id.as_deref(), mailbox, seat);
-        let (entry, id) = registered.inspect_err(|_| placement.leave(seat))?;
+        let factory: Factory<O> = Arc::new(Mutex::new(factory));
+        let family = |common: &Arc<Entry>| {
+            let factory = Arc::clone(&factory);
+            let blueprint = Blueprint {
+                common: Arc::clone(common),
+                seat,
+                most: max_instances,
+                policy: restart.clone(),
+                starter: Box::new(move |entry| start::<O>(entry, Arc::clone(&factory))),
+                daemon: Arc::downgrade(&daemon.0),
+            };
+            Family::new(instances, blueprint)
+        };
+        let registered = register::<O>(&daemon, &name, (id.as_deref(), owner.as_deref()), mailbox, seat, family);
+        let (placed, id) = registered.inspect_err(|_| placement.leave(seat))?;
+        let entry = Arc::clone(&placed.entry);
+        if let Some(family) = placed.family.clone() {
+            entry.open();
+            daemon.0.supervisor.do_send(Supervise { placed, start: None, policy: Restart::never() });
+            return Ok(match instances {
+                Instances::PerCall => Proxy::local(daemon.0.client.clone(), daemon.uri(&id), family.object()),
+                // It finds the client's instance when it is first used.
+                _ => Proxy::lazy_with(&daemon.0.client, daemon.uri(&id)),
+            });
+        }
         let start = start::<O>(Arc::clone(&entry), factory);
-        let supervise = Supervise { entry: Arc::clone(&entry), seat, start: Some(Arc::clone(&start)), policy: restart };
+        let supervise = Supervise { placed, start: Some(Arc::clone(&start)), policy: restart };
         daemon.0.supervisor.do_send(supervise);
         let (sender, started) = tokio::sync::oneshot::channel();
         placement.run(seat, Box::new(move || drop(sender.send(start()))));
@@ -115,9 +171,10 @@ impl Daemon {
         A: ObjectActor + Interface + RemoteObject,
     {
         let seat = self.0.placement.choose();
-        let registered = register::<A>(self, name, None, self.0.config.mailbox, seat);
-        let (entry, id) = registered.inspect_err(|_| self.0.placement.leave(seat))?;
-        self.0.supervisor.do_send(Supervise { entry: Arc::clone(&entry), seat, start: None, policy: Restart::never() });
+        let registered = register::<A>(self, name, (None, None), self.0.config.mailbox, seat, |_| None);
+        let (placed, id) = registered.inspect_err(|_| self.0.placement.leave(seat))?;
+        let entry = Arc::clone(&placed.entry);
+        self.0.supervisor.do_send(Supervise { placed, start: None, policy: Restart::never() });
         if let Some(generation) = entry.begin() {
             entry.running(generation, addr.clone().recipient());
         }
@@ -129,40 +186,57 @@ impl Daemon {
 fn register<O: RemoteObject>(
     daemon: &Daemon,
     name: &str,
-    id: Option<&str>,
+    (id, owner): (Option<&str>, Option<&str>),
     mailbox: usize,
     seat: usize,
-) -> Result<(Arc<Entry>, ObjectId), SpawnError> {
+    family: impl FnOnce(&Arc<Entry>) -> Option<Family>,
+) -> Result<(Placed, ObjectId), SpawnError> {
     let bad = |text: &str, problem: String| SpawnError::BadName { name: text.to_owned(), problem };
     let name_text = NameText::new(name).map_err(|error| bad(name, error.to_string()))?;
     let id = match id {
         Some(id) => ObjectId::new(id).map_err(|error| bad(id, error.to_string()))?,
         None => ObjectId::generate(),
     };
-    let supervisor = daemon.0.supervisor.clone();
-    let inner = Arc::downgrade(&daemon.0);
     let entry = Arc::new(Entry::new(
         Arc::from(id.as_str()),
         Some(Arc::from(name_text.as_str())),
         O::NAME,
         O::METHODS,
         mailbox,
-        Box::new(move |id, generation, loss| {
-            supervisor.do_send(Lost { id, generation, loss });
-            if let Some(inner) = inner.upgrade() {
-                inner.changed.send_replace(());
-            }
-        }),
+        report_loss(&daemon.0),
     ));
-    let placed = Placed { entry: Arc::clone(&entry), seat };
-    daemon.0.objects().insert(placed).map_err(|name| SpawnError::Taken { name })?;
+    let family = family(&entry);
+    let mut objects = daemon.0.objects();
+    let owner = match owner {
+        Some(owner) => {
+            let found =
+                objects.find(&Target::Name(owner.to_owned())).or_else(|| objects.find(&Target::Id(owner.to_owned())));
+            let found =
+                found.filter(Placed::is_there).ok_or_else(|| SpawnError::NoOwner { owner: owner.to_owned() })?;
+            Some(Arc::clone(found.entry.id()))
+        }
+        None => None,
+    };
+    let placed = Placed { entry, seat, family, owner };
+    objects.insert(placed.clone()).map_err(|name| SpawnError::Taken { name })?;
+    drop(objects);
     daemon.0.changed.send_replace(());
-    Ok((entry, id))
+    Ok((placed, id))
+}
+
+/// What an object does when its actor is lost: it tells the supervisor.
+pub(crate) fn report_loss(daemon: &Arc<Inner>) -> OnLoss {
+    let (supervisor, daemon) = (daemon.supervisor.clone(), Arc::downgrade(daemon));
+    Box::new(move |id, generation, loss| {
+        supervisor.do_send(Lost { id, generation, loss });
+        if let Some(daemon) = daemon.upgrade() {
+            daemon.changed.send_replace(());
+        }
+    })
 }
 
 /// Makes the object's actor, each time it is called.
-fn start<O: RemoteObject>(entry: Arc<Entry>, factory: Box<dyn Fn() -> O + Send>) -> Start {
-    let factory = Mutex::new(factory);
+fn start<O: RemoteObject>(entry: Arc<Entry>, factory: Factory<O>) -> Start {
     Arc::new(move || {
         let Some(generation) = entry.begin() else { return Err("it was stopped".to_owned()) };
         // A factory that panicked before may well succeed now.
@@ -174,8 +248,7 @@ fn start<O: RemoteObject>(entry: Arc<Entry>, factory: Box<dyn Fn() -> O + Send>)
             }
             Err(report) => {
                 let problem = format!("{} at {}", report.message, report.location);
-                entry
-                    .lost(generation, crate::daemon::entry::Loss::Panicked(format!("its factory panicked: {problem}")));
+                entry.lost(generation, Loss::Panicked(format!("its factory panicked: {problem}")));
                 Err(problem)
             }
         }

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
+use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
+use crate::object::ended::Ended;
 use crate::object::interface::Method;
 use crate::object::invocation::Invocation;
+use crate::object::outcome::NotStarted;
 use crate::uri::Endpoint;
 use crate::wire::{Chain, Target};
 
@@ -20,6 +23,16 @@ pub trait LocalObject: Send + Sync {
     fn methods(&self) -> &'static [Method];
     /// Calls that its queue holds at most.
     fn capacity(&self) -> usize;
+    /// Whether each session calls an instance of its own, which [`of_session`](LocalObject::of_session) finds.
+    fn is_per_session(&self) -> bool {
+        false
+    }
+    /// The instance that this session calls, and keeps as long as it is held; `None` when all sessions call the object itself.
+    fn of_session(&self, _session: u128) -> Option<Result<Arc<dyn LocalObject>, NotStarted>> {
+        None
+    }
+    /// Its end, once it is gone.
+    fn ended(&self) -> Receiver<Option<Ended>>;
     /// Puts a call into its queue; what it does not take, it answers.
     fn submit(&self, invocation: Invocation);
     /// Puts calls into its queue, in their order; what it does not take, it answers. Afterwards `invocations` is empty.

@@ -5,6 +5,7 @@
 
 pub mod attempts;
 pub mod context;
+pub mod ended;
 pub mod facts;
 pub(crate) mod first_fault;
 pub mod interface;

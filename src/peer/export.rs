@@ -59,6 +59,8 @@ impl Exports {
                 retry_after_ms: 1000,
             });
         }
+        // As long as it is open, the session's instance stays.
+        let object = object.of_session(shared.caller.session).unwrap_or(Ok(object))?;
         let lane = Arc::new(Lane::new(Arc::clone(shared), Arc::clone(object.label()), object.methods()));
         let (methods, share) = (object.methods(), (object.capacity() / 2).max(1) as u32);
         self.open.push(Export { object, lane, methods, share, pushed: 0 });

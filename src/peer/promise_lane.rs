@@ -45,7 +45,9 @@ impl PromiseLane {
             _ => return Err(Outcome::Elsewhere),
         };
         let daemon = self.daemon.as_ref().and_then(Weak::upgrade).filter(|daemon| daemon.is_at(&endpoint));
-        daemon.and_then(|daemon| daemon.find(&target)).ok_or(Outcome::Elsewhere)
+        let object = daemon.and_then(|daemon| daemon.find(&target));
+        // Nobody would keep a session's instance here; its caller makes the calls when it has the reference.
+        object.filter(|object| !object.is_per_session()).ok_or(Outcome::Elsewhere)
     }
 }
 

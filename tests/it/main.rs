@@ -19,10 +19,12 @@ mod faults;
 mod flush;
 mod fuzz_seeds;
 mod golden;
+mod instances;
 mod limits;
 mod macros;
 mod once;
 mod order;
+mod owners;
 mod pipelining;
 #[cfg(unix)]
 mod processes;
@@ -34,4 +36,5 @@ mod simulation;
 mod streams;
 mod strict;
 mod supervision;
+mod watch;
 mod wire_properties;

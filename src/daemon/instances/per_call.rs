@@ -1,0 +1,120 @@
+//! An instance for each call.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch::Receiver;
+use tokio::time::Instant;
+
+use crate::daemon::daemon::Inner;
+use crate::daemon::entry::{Entry, Loss};
+use crate::daemon::instances::Blueprint;
+use crate::daemon::instances::table::Table;
+use crate::daemon::supervisor::BeginOnce;
+use crate::object::ended::Ended;
+use crate::object::interface::Method;
+use crate::object::invocation::Invocation;
+use crate::object::local::LocalObject;
+use crate::object::outcome::NotStarted;
+use crate::wire::Chain;
+
+/// An object of which each call has an instance. They are made one after the other on one thread, so calls start in their order.
+pub(crate) struct PerCall {
+    blueprint: Blueprint,
+    table: Mutex<Table<Entry>>,
+}
+
+/// The place that an instance has as long as there is anything of it.
+struct Place {
+    family: Arc<PerCall>,
+    number: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.family.lock().leave(self.number.into(), self.number);
+    }
+}
+
+impl PerCall {
+    pub(super) fn new(blueprint: Blueprint) -> Arc<PerCall> {
+        let table = Mutex::new(Table::new(blueprint.most));
+        Arc::new(PerCall { blueprint, table })
+    }
+
+    pub(super) fn entries(&self) -> Vec<Arc<Entry>> {
+        self.lock().all()
+    }
+
+    /// A new instance.
+    ///
+    /// # Errors
+    /// There are as many as there may be, or there are to be no new ones.
+    fn instance(self: &Arc<Self>) -> Result<(Arc<Inner>, Arc<Entry>), NotStarted> {
+        let daemon = self.blueprint.daemon()?;
+        let mut table = self.lock();
+        // No key is used twice, so any that is not there will do to ask for room.
+        let number = table.number(0).ok_or_else(|| self.blueprint.full())?;
+        let place = Place { family: Arc::clone(self), number };
+        // It is not started again: who called it is told, and nobody else knows it. The place goes with the entry.
+        let on_loss = Box::new(move |_: Arc<str>, _: u64, _: Loss| {
+            let _ = &place;
+        });
+        let entry = self.blueprint.entry(number, 1, on_loss);
+        table.insert(number.into(), number, &entry);
+        Ok((daemon, entry))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table<Entry>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LocalObject for Arc<PerCall> {
+    fn id(&self) -> &Arc<str> {
+        self.blueprint.common.id()
+    }
+
+    fn label(&self) -> &Arc<str> {
+        self.blueprint.common.label()
+    }
+
+    fn methods(&self) -> &'static [Method] {
+        self.blueprint.common.methods()
+    }
+
+    /// One for each instance.
+    fn capacity(&self) -> usize {
+        self.blueprint.most
+    }
+
+    fn ended(&self) -> Receiver<Option<Ended>> {
+        self.blueprint.common.ended()
+    }
+
+    fn submit(&self, invocation: Invocation) {
+        match self.instance() {
+            Ok((daemon, entry)) => {
+                entry.push(invocation);
+                let start = (self.blueprint.starter)(Arc::clone(&entry));
+                daemon.supervisor.do_send(BeginOnce { entry, seat: self.blueprint.seat, start });
+            }
+            Err(why) => invocation.turn_away(why),
+        }
+    }
+
+    fn submit_all(&self, invocations: &mut VecDeque<Invocation>) {
+        invocations.drain(..).for_each(|invocation| self.submit(invocation));
+    }
+
+    /// No call meets an instance that another call has.
+    fn waits_for(&self, _: &Chain) -> Option<Vec<String>> {
+        None
+    }
+
+    fn sweep(&self) -> Option<Instant> {
+        let entries = self.entries();
+        let now = Instant::now();
+        entries.iter().filter_map(|entry| Entry::sweep(entry, now)).min()
+    }
+}
