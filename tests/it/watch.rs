@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::support::flaky::{Fault, Flaky, Plan};
-use crate::support::pair::{Pair, Setup, client_over, settle};
+use crate::support::pair::{Pair, Setup, brittle_client_over, settle};
 use crate::support::worker::{Worker, WorkerProxy};
 
 /// Watched from here, from afar and without types.
@@ -90,7 +90,7 @@ async fn an_orderly_end_of_the_daemon_does_not_wait_for_those_who_watch() {
 /// The worker by way of a network with these fates, watched; and that network.
 async fn watch_over(pair: &Pair, plans: impl IntoIterator<Item = Plan>) -> (JoinHandle<Ended>, Arc<Flaky>) {
     let flaky = Arc::new(Flaky::new(Arc::clone(&pair.network), plans));
-    let worker = pair.worker_for(&client_over(&(Arc::clone(&flaky) as Arc<dyn Network>)));
+    let worker = pair.worker_for(&brittle_client_over(&(Arc::clone(&flaky) as Arc<dyn Network>)));
     let watch = actix_rt::spawn(worker.proxy().watch());
     settle().await;
     (watch, flaky)
