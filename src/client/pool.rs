@@ -52,6 +52,7 @@ impl Pool {
         {
             // Binding needs no exclusive access: others may bind at the same time.
             drop(attempt);
+            address(config, &connection).await;
             let table = handshake::bind(&connection, target, config.connect_timeout_ms).await?;
             return Ok((connection, table));
         }
@@ -62,6 +63,7 @@ impl Pool {
             Ok(opened) => {
                 *attempt = Attempt { connection: Some(opened.connection.downgrade()), failures: 0, not_before: None };
                 drop(attempt);
+                address(config, &opened.connection).await;
                 let table = match opened.table {
                     Some(table) => table,
                     // It has no such object; asked for it alone it says why.
@@ -90,12 +92,24 @@ impl Pool {
         let limit = Duration::from_millis(config.connect_timeout_ms.into());
         let connect = async {
             let stream = config.network.connect(endpoint).await.map_err(|error| unreachable(explain(&error)))?;
-            handshake::connect(stream, config.limits.clone(), session, config.timeout_ms, target, config.log.clone())
-                .await
+            let (limits, timeout_ms, objects) = (config.limits.clone(), config.timeout_ms, config.local.unbound());
+            handshake::connect(stream, limits, session, timeout_ms, target, objects, config.log.clone()).await
         };
         match tokio::time::timeout(limit, connect).await {
             Ok(result) => result,
             Err(_) => Err(unreachable(format!("no answer within {} ms", config.connect_timeout_ms))),
+        }
+    }
+
+    /// Asks every daemon that is connected for an address, since there are objects now that have none.
+    #[cfg(feature = "daemon")]
+    pub(crate) async fn address(&self, config: &ClientConfig) {
+        let places: Vec<_> = self.lock().values().cloned().collect();
+        for place in places {
+            let connection = place.attempt.lock().await.connection.as_ref().and_then(WeakConnection::upgrade);
+            if let Some(connection) = connection {
+                address(config, &connection).await;
+            }
         }
     }
 
@@ -105,6 +119,14 @@ impl Pool {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Endpoint, Arc<Place>>> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Objects of this process that have no address are lent one, before anything refers to them.
+async fn address(config: &ClientConfig, connection: &Connection) {
+    if config.local.are_unbound() {
+        // To a daemon that lends none these objects cannot be passed, which whoever tries is told.
+        let _ = handshake::address(connection, config.connect_timeout_ms).await;
     }
 }
 

@@ -8,6 +8,7 @@ use crate::client::call::{Call, Typed};
 use crate::client::client::Client;
 use crate::client::connect::{Connect, FromLink, IntoUri};
 use crate::client::link::Link;
+use crate::object::address;
 use crate::object::interface::{Accepts, Any, Interface};
 use crate::object::local::LocalObject;
 use crate::object::message::RemoteMessage;
@@ -158,9 +159,10 @@ impl<A: ?Sized> std::fmt::Debug for Proxy<A> {
     }
 }
 
-/// A proxy travels as its URI.
+/// A proxy travels as its URI. That of an object whose daemon does not listen has an address only in a message, by which the daemon that reads
+/// it is asked to pass calls on.
 impl<A: ?Sized> serde::Serialize for Proxy<A> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.link.uri.serialize(serializer)
+        address::spell(&self.link.uri).map_err(serde::ser::Error::custom)?.serialize(serializer)
     }
 }

@@ -19,8 +19,10 @@ use crate::daemon::remote_object::RemoteObject;
 use crate::daemon::run::Run;
 use crate::daemon::spawn::Spawn;
 use crate::daemon::supervisor::{Forget, Supervisor};
-use crate::object::local::{LocalDaemon, LocalObject};
+use crate::object::local::{Behind, LocalDaemon, LocalObject};
+use crate::object::outcome::NotStarted;
 use crate::peer::connection::Shared;
+use crate::peer::relays::Relays;
 use crate::peer::session::Sessions;
 use crate::transport::Stream;
 use crate::transport::network::BoxFuture;
@@ -103,6 +105,8 @@ pub(crate) struct Inner {
     connections: Mutex<Connections>,
     /// What is kept for those who call, over all their connections.
     pub(crate) sessions: Arc<Sessions>,
+    /// Those who call and host objects themselves.
+    pub(crate) relays: Arc<Relays>,
     /// One for each connection that may be open.
     pub(crate) places: Arc<Semaphore>,
     draining: AtomicBool,
@@ -149,6 +153,15 @@ impl Daemon {
             .await
             .map_err(|problem| BindError::Listen { endpoint: endpoint.to_string(), problem })?;
         let public = public_endpoint(listener.endpoint(), config.public_host.as_deref())?;
+        let daemon = Daemon::at(public, config, client);
+        introspection::spawn(&daemon);
+        listener::listen(&daemon, listener);
+        slog::info!(daemon.0.config.log, "daemon listens"; "endpoint" => %daemon.0.endpoint);
+        Ok(daemon)
+    }
+
+    /// A daemon that others know by this endpoint, whether it listens there or not.
+    pub(crate) fn at(public: Endpoint, config: DaemonConfig, client: Client) -> Daemon {
         let placement = config.placement.clone().unwrap_or_else(|| Arc::new(Arbiters::of_machine()));
         let supervisor = Supervisor::new(Arc::clone(&placement), config.log.clone()).start();
         let daemon = Daemon(Arc::new(Inner {
@@ -158,6 +171,11 @@ impl Daemon {
             endpoint: public.clone(),
             objects: Mutex::default(),
             sessions: Arc::new(Sessions::new(&config.limits)),
+            relays: Arc::new(Relays::new(
+                public.clone(),
+                client.config().timeout_ms,
+                config.limits.connections as usize,
+            )),
             connections: Mutex::default(),
             places: Arc::new(Semaphore::new(config.limits.connections as usize)),
             draining: AtomicBool::new(false),
@@ -170,10 +188,7 @@ impl Daemon {
         }));
         let local: Weak<dyn LocalDaemon> = Arc::downgrade(&(Arc::clone(&daemon.0) as Arc<dyn LocalDaemon>));
         daemon.0.client.config().local.insert(public, local);
-        introspection::spawn(&daemon);
-        listener::listen(&daemon, listener);
-        slog::info!(daemon.0.config.log, "daemon listens"; "endpoint" => %daemon.0.endpoint);
-        Ok(daemon)
+        daemon
     }
 
     /// Where it can be reached.
@@ -346,6 +361,15 @@ impl LocalDaemon for Inner {
 
     fn is_at(&self, endpoint: &Endpoint) -> bool {
         self.endpoint == *endpoint
+    }
+
+    fn behind(&self, target: &Target) -> Option<Result<Behind, NotStarted>> {
+        let Target::Id(id) = target else { return None };
+        let found = self.relays.find(id)?;
+        Some(found.map(|(connection, own)| Behind {
+            connection: Box::new(connection),
+            target: Target::Id(own.to_owned()),
+        }))
     }
 }
 

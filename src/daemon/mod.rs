@@ -25,5 +25,6 @@ pub mod spawn;
 mod stop;
 mod supervisor;
 mod turn_clock;
+mod unbound;
 
 pub use error::{BindError, SpawnError};

@@ -3,6 +3,7 @@
 //! One write per wake-up carries every frame that waits, one read brings as many as the socket has; then the objects and callers those
 //! are for get their turn before the next write. That is what makes many small calls cheap.
 
+mod address;
 mod batches;
 mod beside;
 mod calls;
@@ -31,6 +32,7 @@ use crate::peer::connection::{Leaving, Shared, State};
 use crate::peer::expiry::Expiry;
 use crate::peer::export::Exports;
 use crate::peer::lane::Lane;
+use crate::peer::relays::Relays;
 use crate::peer::room::Room;
 use crate::peer::session::{Session, Sessions};
 use crate::transport::Stream;
@@ -51,6 +53,8 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
     exports: Exports,
     sessions: Option<Arc<Sessions>>,
+    /// The clients of the daemon that host objects.
+    relays: Option<Arc<Relays>>,
     /// That of the peer, once it has asked for it.
     session: Option<Arc<Session>>,
     /// Where answers go that belong to no object.
@@ -102,15 +106,16 @@ impl Driver {
         shared: Arc<Shared>,
         input: BytesMut,
         default_deadline: Duration,
-        daemon: Option<(Weak<dyn LocalDaemon>, Arc<Sessions>)>,
+        daemon: Weak<dyn LocalDaemon>,
+        sessions: Option<Arc<Sessions>>,
     ) -> Driver {
-        let (daemon, sessions) = daemon.unzip();
         let root = Arc::new(Lane::new(Arc::clone(&shared), Arc::from(""), &[]));
         Driver {
             stream,
             shared,
             exports: Exports::new(daemon),
             sessions,
+            relays: None,
             session: None,
             root,
             received: input.len() as u64,

@@ -17,7 +17,7 @@ const MAX_EXPORTS: usize = 4096;
 
 /// What the peer has opened. A handle is a place in this table.
 pub(crate) struct Exports {
-    daemon: Option<Weak<dyn LocalDaemon>>,
+    daemon: Weak<dyn LocalDaemon>,
     open: Vec<Export>,
 }
 
@@ -33,8 +33,8 @@ pub(crate) struct Export {
 }
 
 impl Exports {
-    /// Nothing is open yet; without a daemon nothing ever will be.
-    pub(crate) fn new(daemon: Option<Weak<dyn LocalDaemon>>) -> Exports {
+    /// Nothing is open yet.
+    pub(crate) fn new(daemon: Weak<dyn LocalDaemon>) -> Exports {
         Exports { daemon, open: Vec::new() }
     }
 
@@ -48,7 +48,7 @@ impl Exports {
         {
             return Ok(at);
         }
-        let object = self.daemon.as_ref().and_then(Weak::upgrade).and_then(|daemon| daemon.find(target));
+        let object = self.daemon.upgrade().and_then(|daemon| daemon.find(target));
         let object = object.ok_or_else(|| missing(target))?;
         if let Some(at) = self.open.iter().position(|export| export.object.id() == object.id()) {
             return Ok(at);
@@ -66,7 +66,7 @@ impl Exports {
     }
 
     /// The daemon whose objects they are.
-    pub(crate) fn daemon(&self) -> Option<Weak<dyn LocalDaemon>> {
+    pub(crate) fn daemon(&self) -> Weak<dyn LocalDaemon> {
         self.daemon.clone()
     }
 

@@ -43,7 +43,7 @@ pub struct Opened {
     pub table: Option<BindingTable>,
 }
 
-/// Opens a connection over `stream`, for `target`; its task runs on the runtime of this thread.
+/// Opens a connection over `stream`, for `target`; its task runs on the runtime of this thread. The other end may call `objects`.
 ///
 /// # Errors
 /// The other end does not let us in, or is not a daemon.
@@ -53,6 +53,7 @@ pub async fn connect(
     session: u128,
     timeout_ms: u32,
     target: &Target,
+    objects: Weak<dyn LocalDaemon>,
     log: slog::Logger,
 ) -> Result<Opened, NotStarted> {
     let peer = stream.peer().to_owned();
@@ -83,7 +84,7 @@ pub async fn connect(
     };
     let caller = Arc::new(Caller { address: peer, session: welcome.incarnation });
     let shared = Shared::new(limits, welcome.limits, welcome.features, caller, log);
-    let driver = Driver::new(stream, Arc::clone(&shared), input, Duration::from_millis(timeout_ms.into()), None);
+    let driver = Driver::new(stream, Arc::clone(&shared), input, Duration::from_millis(timeout_ms.into()), objects, None);
     tokio::spawn(driver.run());
     Ok(Opened { connection: Connection::new(shared), table: welcome.binding })
 }
@@ -108,6 +109,17 @@ pub(crate) async fn open_session(connection: &Connection, timeout_ms: u32) -> Re
     let opened = opened.map_err(|problem| unreachable(connection, problem.to_string()))?;
     // As long as the connection lives it is always the same.
     connection.shared().session.get_or_init(|| opened.number);
+    Ok(())
+}
+
+/// Asks the daemon for an address for the objects of this process that have none, unless it has lent one.
+///
+/// # Errors
+/// The daemon lends none, or the connection has ended.
+pub(crate) async fn address(connection: &Connection, timeout_ms: u32) -> Result<(), NotStarted> {
+    if connection.shared().address.get().is_none() && connection.speaks(Features::CALLBACKS) {
+        ask(connection, MessageType::Address, timeout_ms, |_| Ok(())).await?;
+    }
     Ok(())
 }
 
@@ -282,7 +294,7 @@ impl DetachedGreeting {
         let caller = Arc::new(Caller { address: stream.peer().to_owned(), session: hello.session });
         let shared = Shared::new(limits.clone(), hello.limits, hello.features, caller, log.clone());
         let timeout = Duration::from_millis(hello.timeout_ms.into());
-        let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, Some((daemon, sessions)));
+        let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, daemon, Some(sessions));
         let bound = driver.exports().bind(&hello.target, &shared);
         let handle = bound.as_ref().ok().copied();
         let table = handle.and_then(|handle| driver.exports().at(handle).map(|export| export.table(handle)));

@@ -19,6 +19,7 @@ mod items;
 pub mod lane;
 mod promise_lane;
 mod promises;
+pub(crate) mod relays;
 mod replies;
 mod room;
 pub mod session;

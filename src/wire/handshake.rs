@@ -36,6 +36,9 @@ impl Features {
     /// PIPELINE.
     pub const PIPELINES: Features = Features(64);
 
+    /// ADDRESS and ADDRESSED, and calls of a client's objects over the connection that the client has opened.
+    pub const CALLBACKS: Features = Features(2048);
+
     /// What this version speaks.
     pub const OURS: Features = Features(
         Features::BIND.0
@@ -46,7 +49,8 @@ impl Features {
             | Features::BATCHES.0
             | Features::PIPELINES.0
             | Features::CHUNKS.0
-            | Features::INLETS.0,
+            | Features::INLETS.0
+            | Features::CALLBACKS.0,
     );
 
     /// Whether all of `other` is spoken.
@@ -154,6 +158,18 @@ pub struct SessionOpened {
     pub number: u64,
 }
 
+/// ADDRESSED: where others call the objects of the client that asked. The object that the client calls `x` has there the id `via_`, `relay`
+/// in 32 hex digits, `~x`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addressed {
+    /// The daemon, as others reach it.
+    pub endpoint: String,
+    /// What it calls the client; the same as long as it knows the client's session.
+    pub relay: u128,
+    /// The time of the daemon's calls that carry none, milliseconds.
+    pub timeout_ms: u32,
+}
+
 /// The version of the messages in this file.
 pub const HANDSHAKE_VERSION: u16 = 1;
 
@@ -208,6 +224,7 @@ payload! {
     };
     Bind "BIND" |bind: &Bind| bind.target.is_short();
     BindingTable "BOUND" BindingTable::is_short;
+    Addressed "ADDRESSED" |addressed: &Addressed| addressed.endpoint.len() <= MAX_TEXT;
     SessionOpened "OPENED" |_: &SessionOpened| true;
     GoAway "GOAWAY" |away: &GoAway| away.reason.len() <= MAX_TEXT;
 }

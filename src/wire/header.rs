@@ -71,6 +71,10 @@ pub enum MessageType {
     Credit = 20,
     /// Finish what is in flight, send nothing new.
     GoAway = 21,
+    /// The sender hosts objects that have no address; where do others call them?
+    Address = 22,
+    /// There.
+    Addressed = 23,
     /// Opens the session of the sender, so that it may make calls with keys.
     Session = 24,
     /// It is open.
@@ -100,6 +104,8 @@ impl TryFrom<u8> for MessageType {
             19 => MessageType::Item,
             20 => MessageType::Credit,
             21 => MessageType::GoAway,
+            22 => MessageType::Address,
+            23 => MessageType::Addressed,
             24 => MessageType::Session,
             25 => MessageType::Opened,
             28 => MessageType::Batch,

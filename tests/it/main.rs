@@ -26,6 +26,7 @@ mod pipelining;
 #[cfg(unix)]
 mod processes;
 mod reconnect;
+mod references;
 mod retries;
 mod shutdown;
 mod simulation;

@@ -106,7 +106,7 @@ impl<R: Request> Exchange<R> {
         }
         let mut payload = Vec::new();
         let (written, loans) =
-            carried::collect(|| panic::guard(|| request.write(choice, *handle, &binding.object, &mut payload)));
+            carried::collect(|| connection.addressed(|| panic::guard(|| request.write(choice, *handle, &binding.object, &mut payload))));
         let written = written.unwrap_or_else(|report| Err(report.message));
         if let Err(problem) = written {
             return fail(NotStarted::NotSent { method: method.to_owned(), problem });

@@ -86,6 +86,8 @@ impl Driver {
             MessageType::Bind => self.bind(&frame),
             MessageType::Ping => self.ping(frame),
             MessageType::Session => self.open_session(&frame),
+            MessageType::Address => self.address(&frame),
+            MessageType::Addressed => self.addressed(frame),
             MessageType::GoAway => {
                 let away = GoAway::decode(&frame.payload);
                 let mut state = self.shared.lock();

@@ -1,0 +1,4 @@
+//! Proxies as values: passed on, called back, called by third parties, and home again.
+
+mod callbacks;
+mod world;
