@@ -11,6 +11,7 @@ use crate::client::proxy::Proxy;
 use crate::daemon::drain;
 use crate::daemon::entry::{Entry, State};
 use crate::daemon::error::{BindError, SpawnError};
+use crate::daemon::held::HeldObjects;
 use crate::daemon::introspection;
 use crate::daemon::listener;
 use crate::daemon::objects::{Objects, Placed};
@@ -100,11 +101,15 @@ pub(crate) struct Inner {
     pub(crate) incarnation: u128,
     pub(crate) placement: Arc<dyn Placement>,
     pub(crate) supervisor: Addr<Supervisor>,
+    /// Itself, for those who hold its objects.
+    this: Weak<Inner>,
     endpoint: Endpoint,
     objects: Mutex<Objects>,
     connections: Mutex<Connections>,
     /// What is kept for those who call, over all their connections.
     pub(crate) sessions: Arc<Sessions>,
+    /// Objects that live for as long as they are held.
+    pub(crate) held: HeldObjects,
     /// Those who call and host objects themselves.
     pub(crate) relays: Arc<Relays>,
     /// One for each connection that may be open.
@@ -164,13 +169,15 @@ impl Daemon {
     pub(crate) fn at(public: Endpoint, config: DaemonConfig, client: Client) -> Daemon {
         let placement = config.placement.clone().unwrap_or_else(|| Arc::new(Arbiters::of_machine()));
         let supervisor = Supervisor::new(Arc::clone(&placement), config.log.clone()).start();
-        let daemon = Daemon(Arc::new(Inner {
+        let daemon = Daemon(Arc::new_cyclic(|this| Inner {
+            this: Weak::clone(this),
             incarnation: rand::random(),
             placement,
             supervisor,
             endpoint: public.clone(),
             objects: Mutex::default(),
             sessions: Arc::new(Sessions::new(&config.limits)),
+            held: HeldObjects::default(),
             relays: Arc::new(Relays::new(
                 public.clone(),
                 client.config().timeout_ms,
@@ -210,7 +217,7 @@ impl Daemon {
 
     /// The same with everything said: see [`Spawn`].
     pub fn object<O: RemoteObject>(&self, name: &str, factory: impl Fn() -> O + Send + 'static) -> Spawn<O> {
-        Spawn::new(self.clone(), name, factory)
+        Spawn::new(self.clone(), Some(name), factory)
     }
 
     /// Ends an object: those who wait are told, its name is free.
@@ -223,6 +230,7 @@ impl Daemon {
         };
         if let Some(placed) = &removed {
             placed.entry.remove();
+            self.0.held.remove(placed.entry.id());
             self.0.supervisor.do_send(Forget(Arc::clone(placed.entry.id())));
             self.0.changed.send_replace(());
         }
@@ -356,7 +364,8 @@ impl Inner {
 
 impl LocalDaemon for Inner {
     fn find(&self, target: &Target) -> Option<Arc<dyn LocalObject>> {
-        Some(Arc::new(self.place_of(target)?.entry) as Arc<dyn LocalObject>)
+        let daemon = self.this.upgrade()?;
+        Some(self.held.object(self.place_of(target)?.entry, &daemon))
     }
 
     fn is_at(&self, endpoint: &Endpoint) -> bool {

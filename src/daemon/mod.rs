@@ -10,6 +10,8 @@ mod drain;
 pub mod entry;
 pub mod error;
 mod exclusive;
+mod factory;
+mod held;
 pub mod host;
 pub mod introspection;
 mod listener;

@@ -13,7 +13,6 @@ use crate::daemon::remote_object::{ObjectActor, RemoteObject};
 use crate::daemon::restart::Restart;
 use crate::daemon::supervisor::{Lost, Start, Supervise};
 use crate::object::interface::Interface;
-use crate::object::local::LocalObject;
 use crate::object::panic;
 use crate::uri::{NameText, ObjectId};
 
@@ -37,23 +36,26 @@ use crate::uri::{NameText, ObjectId};
 #[must_use = "the object is hosted by `spawn`"]
 pub struct Spawn<O: RemoteObject> {
     daemon: Daemon,
-    name: String,
+    /// `None` for one that only those find who have a reference.
+    name: Option<String>,
     id: Option<String>,
     factory: Box<dyn Fn() -> O + Send>,
     mailbox: usize,
     restart: Restart,
+    while_held: bool,
 }
 
 impl<O: RemoteObject> Spawn<O> {
-    pub(crate) fn new(daemon: Daemon, name: &str, factory: impl Fn() -> O + Send + 'static) -> Spawn<O> {
+    pub(crate) fn new(daemon: Daemon, name: Option<&str>, factory: impl Fn() -> O + Send + 'static) -> Spawn<O> {
         let mailbox = daemon.0.config.mailbox;
         Spawn {
             daemon,
-            name: name.to_owned(),
+            name: name.map(str::to_owned),
             id: None,
             factory: Box::new(factory),
             mailbox,
             restart: Restart::default(),
+            while_held: false,
         }
     }
 
@@ -75,19 +77,41 @@ impl<O: RemoteObject> Spawn<O> {
         self
     }
 
+    /// It lives for as long as somebody holds it: a proxy of this process that is connected to it, or a process elsewhere that has one. When
+    /// nobody has held it for 30 seconds it is ended. So a reference that was passed on is to be connected, or called, within that time; and
+    /// whoever loses the connection has as long to come back.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "macros")] {
+    /// # use pyroxene::{Daemon, remote};
+    /// # #[derive(Default)] struct Cart;
+    /// # #[remote] impl Cart { pub fn ping(&self) {} }
+    /// # async fn example(daemon: Daemon) -> Result<(), Box<dyn std::error::Error>> {
+    /// let cart = daemon.host(Cart::default).while_held().spawn().await?;
+    /// # Ok(()) }
+    /// # }
+    /// ```
+    pub fn while_held(mut self) -> Spawn<O> {
+        self.while_held = true;
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
     /// The name or id is taken or cannot be one, or the factory panics.
     pub async fn spawn(self) -> Result<Proxy<O>, SpawnError> {
-        let Spawn { daemon, name, id, factory, mailbox, restart } = self;
+        let Spawn { daemon, name, id, factory, mailbox, restart, while_held } = self;
         if daemon.0.is_draining() {
             return Err(SpawnError::Draining);
         }
         let placement = Arc::clone(&daemon.0.placement);
         let seat = placement.choose();
-        let registered = register::<O>(&daemon, &name, id.as_deref(), mailbox, seat);
+        let registered = register::<O>(&daemon, name.as_deref(), id.as_deref(), mailbox, seat);
         let (entry, id) = registered.inspect_err(|_| placement.leave(seat))?;
+        if while_held {
+            daemon.0.held.insert(entry.id());
+        }
         let start = start::<O>(Arc::clone(&entry), factory);
         let supervise = Supervise { entry: Arc::clone(&entry), seat, start: Some(Arc::clone(&start)), policy: restart };
         daemon.0.supervisor.do_send(supervise);
@@ -97,7 +121,7 @@ impl<O: RemoteObject> Spawn<O> {
             Ok(Ok(())) => Ok(proxy(&daemon, &entry, &id)),
             Ok(Err(problem)) => {
                 daemon.stop(entry.id());
-                Err(SpawnError::Factory { name, problem })
+                Err(SpawnError::Factory { name: entry.label().to_string(), problem })
             }
             Err(_) => Err(SpawnError::Draining),
         }
@@ -115,7 +139,7 @@ impl Daemon {
         A: ObjectActor + Interface + RemoteObject,
     {
         let seat = self.0.placement.choose();
-        let registered = register::<A>(self, name, None, self.0.config.mailbox, seat);
+        let registered = register::<A>(self, Some(name), None, self.0.config.mailbox, seat);
         let (entry, id) = registered.inspect_err(|_| self.0.placement.leave(seat))?;
         self.0.supervisor.do_send(Supervise { entry: Arc::clone(&entry), seat, start: None, policy: Restart::never() });
         if let Some(generation) = entry.begin() {
@@ -128,13 +152,14 @@ impl Daemon {
 /// Gives the object its place in the daemon's table.
 fn register<O: RemoteObject>(
     daemon: &Daemon,
-    name: &str,
+    name: Option<&str>,
     id: Option<&str>,
     mailbox: usize,
     seat: usize,
 ) -> Result<(Arc<Entry>, ObjectId), SpawnError> {
     let bad = |text: &str, problem: String| SpawnError::BadName { name: text.to_owned(), problem };
-    let name_text = NameText::new(name).map_err(|error| bad(name, error.to_string()))?;
+    let named = |name| NameText::new(name).map_err(|error| bad(name, error.to_string()));
+    let name = name.map(named).transpose()?;
     let id = match id {
         Some(id) => ObjectId::new(id).map_err(|error| bad(id, error.to_string()))?,
         None => ObjectId::generate(),
@@ -143,7 +168,7 @@ fn register<O: RemoteObject>(
     let inner = Arc::downgrade(&daemon.0);
     let entry = Arc::new(Entry::new(
         Arc::from(id.as_str()),
-        Some(Arc::from(name_text.as_str())),
+        name.map(|name| Arc::from(name.as_str())),
         O::NAME,
         O::METHODS,
         mailbox,
@@ -183,6 +208,6 @@ fn start<O: RemoteObject>(entry: Arc<Entry>, factory: Box<dyn Fn() -> O + Send>)
 }
 
 fn proxy<A: Interface + ?Sized>(daemon: &Daemon, entry: &Arc<Entry>, id: &ObjectId) -> Proxy<A> {
-    let object = Arc::new(Arc::clone(entry)) as Arc<dyn LocalObject>;
+    let object = daemon.0.held.object(Arc::clone(entry), &daemon.0);
     Proxy::local(daemon.0.client.clone(), daemon.uri(id), object)
 }

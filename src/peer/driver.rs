@@ -11,13 +11,14 @@ mod chunks;
 mod frames;
 mod inlets;
 mod once;
+mod passages;
 mod pipelines;
 
 use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -28,10 +29,11 @@ use tokio::time::{Instant, Sleep};
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalDaemon;
 use crate::peer::assembly::Assemblies;
-use crate::peer::connection::{Leaving, Shared, State};
+use crate::peer::connection::{Connection, Leaving, Shared, State};
 use crate::peer::expiry::Expiry;
 use crate::peer::export::Exports;
 use crate::peer::lane::Lane;
+use crate::peer::passages::Passages;
 use crate::peer::relays::Relays;
 use crate::peer::room::Room;
 use crate::peer::session::{Session, Sessions};
@@ -55,6 +57,8 @@ pub(crate) struct Driver {
     sessions: Option<Arc<Sessions>>,
     /// The clients of the daemon that host objects.
     relays: Option<Arc<Relays>>,
+    /// Objects behind other connections that the peer has opened.
+    passages: Arc<Mutex<Passages<Connection>>>,
     /// That of the peer, once it has asked for it.
     session: Option<Arc<Session>>,
     /// Where answers go that belong to no object.
@@ -116,6 +120,7 @@ impl Driver {
             exports: Exports::new(daemon),
             sessions,
             relays: None,
+            passages: Arc::default(),
             session: None,
             root,
             received: input.len() as u64,

@@ -297,7 +297,7 @@ impl DetachedGreeting {
         let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, daemon, Some(sessions));
         let bound = driver.exports().bind(&hello.target, &shared);
         let handle = bound.as_ref().ok().copied();
-        let table = handle.and_then(|handle| driver.exports().at(handle).map(|export| export.table(handle)));
+        let table = handle.and_then(|handle| driver.exports().name(handle));
         let mut out = Vec::new();
         let written = if serializer == SerializerId::POSTCARD {
             let welcome = Welcome {

@@ -39,6 +39,9 @@ impl Features {
     /// ADDRESS and ADDRESSED, and calls of a client's objects over the connection that the client has opened.
     pub const CALLBACKS: Features = Features(2048);
 
+    /// RELEASE.
+    pub const RELEASES: Features = Features(4096);
+
     /// What this version speaks.
     pub const OURS: Features = Features(
         Features::BIND.0
@@ -50,7 +53,8 @@ impl Features {
             | Features::PIPELINES.0
             | Features::CHUNKS.0
             | Features::INLETS.0
-            | Features::CALLBACKS.0,
+            | Features::CALLBACKS.0
+            | Features::RELEASES.0,
     );
 
     /// Whether all of `other` is spoken.
@@ -170,6 +174,15 @@ pub struct Addressed {
     pub timeout_ms: u32,
 }
 
+/// RELEASE: an object that was opened is not needed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Its handle.
+    pub handle: u32,
+    /// So many of the answers that named this handle are done with; when all are, the handle may come to name another object.
+    pub count: u32,
+}
+
 /// The version of the messages in this file.
 pub const HANDSHAKE_VERSION: u16 = 1;
 
@@ -225,6 +238,7 @@ payload! {
     Bind "BIND" |bind: &Bind| bind.target.is_short();
     BindingTable "BOUND" BindingTable::is_short;
     Addressed "ADDRESSED" |addressed: &Addressed| addressed.endpoint.len() <= MAX_TEXT;
+    Release "RELEASE" |_: &Release| true;
     SessionOpened "OPENED" |_: &SessionOpened| true;
     GoAway "GOAWAY" |away: &GoAway| away.reason.len() <= MAX_TEXT;
 }

@@ -79,6 +79,8 @@ pub enum MessageType {
     Session = 24,
     /// It is open.
     Opened = 25,
+    /// The sender needs an object no more that it has opened.
+    Release = 26,
     /// Many calls of one object.
     Batch = 28,
     /// A call that ends with a reference, or one on such a reference before it has arrived.
@@ -108,6 +110,7 @@ impl TryFrom<u8> for MessageType {
             23 => MessageType::Addressed,
             24 => MessageType::Session,
             25 => MessageType::Opened,
+            26 => MessageType::Release,
             28 => MessageType::Batch,
             29 => MessageType::Pipeline,
             30 => MessageType::Chunk,

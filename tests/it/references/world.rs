@@ -53,7 +53,8 @@ impl Guest {
         self.friend.clone()
     }
 
-    pub async fn never(&mut self) {
+    #[remote(cancellable)]
+    pub async fn never(&self) {
         std::future::pending().await
     }
 
@@ -99,8 +100,8 @@ pub(crate) struct Deaf(pub(crate) String, pub(crate) bool);
 /// The daemon of the room, whose client is that of the runtime.
 pub(crate) struct World {
     pub(crate) network: Arc<dyn Network>,
-    pub(crate) daemon: Daemon,
     pub(crate) room: RoomProxy,
+    _daemon: Daemon,
     _client: Client,
 }
 
@@ -126,7 +127,7 @@ impl World {
         let daemon =
             Daemon::bind_with(config(), client.clone(), &"127.0.0.1:0".parse().unwrap()).await.unwrap();
         let room = RoomProxy::from(daemon.supervise("room", Room::default).await.unwrap());
-        World { network, daemon, room, _client: client }
+        World { network, room, _daemon: daemon, _client: client }
     }
 
     pub(crate) fn uri(&self) -> Uri {
