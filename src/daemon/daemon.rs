@@ -22,7 +22,7 @@ use crate::daemon::spawn::Spawn;
 use crate::daemon::supervisor::{Forget, Supervisor};
 use crate::object::local::{Behind, LocalDaemon, LocalObject};
 use crate::object::outcome::NotStarted;
-use crate::peer::connection::Shared;
+use crate::peer::connection::{Connection, Shared};
 use crate::peer::relays::Relays;
 use crate::peer::session::Sessions;
 use crate::transport::Stream;
@@ -108,6 +108,8 @@ pub(crate) struct Inner {
     connections: Mutex<Connections>,
     /// What is kept for those who call, over all their connections.
     pub(crate) sessions: Arc<Sessions>,
+    /// Connections over which the objects are called, if the daemon does not listen.
+    kept: Mutex<Vec<Connection>>,
     /// Objects that live for as long as they are held.
     pub(crate) held: HeldObjects,
     /// Those who call and host objects themselves.
@@ -177,6 +179,7 @@ impl Daemon {
             endpoint: public.clone(),
             objects: Mutex::default(),
             sessions: Arc::new(Sessions::new(&config.limits)),
+            kept: Mutex::default(),
             held: HeldObjects::default(),
             relays: Arc::new(Relays::new(
                 public.clone(),
@@ -372,13 +375,23 @@ impl LocalDaemon for Inner {
         self.endpoint == *endpoint
     }
 
+    fn keep(&self, connection: Box<dyn std::any::Any + Send>) {
+        if let Ok(connection) = connection.downcast::<Connection>() {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.retain(Connection::is_open);
+            kept.push(*connection);
+        }
+    }
+
     fn behind(&self, target: &Target) -> Option<Result<Behind, NotStarted>> {
         let Target::Id(id) = target else { return None };
         let found = self.relays.find(id)?;
-        Some(found.map(|(connection, own)| Behind {
-            connection: Box::new(connection),
-            target: Target::Id(own.to_owned()),
-        }))
+        Some(
+            found.map(|(connection, own)| Behind {
+                connection: Box::new(connection),
+                target: Target::Id(own.to_owned()),
+            }),
+        )
     }
 }
 

@@ -3,20 +3,43 @@
 //! A message is encoded without knowing where it goes. So while a connection writes, it says on this thread what address it has; but only
 //! in a process that has such a daemon at all.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
+use crate::object::local::LocalDaemon;
 use crate::uri::{Endpoint, ObjectId, Uri};
 
 /// Where others call the objects of this process that are behind one connection: a daemon that passes the calls on.
-#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     /// The daemon.
     pub(crate) endpoint: Endpoint,
     /// The number by which it knows this client.
     pub(crate) relay: u128,
+    /// Whose objects these are.
+    objects: Weak<dyn LocalDaemon>,
+    /// A message has referred to an object by it.
+    used: AtomicBool,
+    /// The connection is kept open.
+    kept: AtomicBool,
+}
+
+impl Address {
+    pub(crate) fn new(endpoint: Endpoint, relay: u128, objects: Weak<dyn LocalDaemon>) -> Address {
+        Address { endpoint, relay, objects, used: AtomicBool::new(false), kept: AtomicBool::new(false) }
+    }
+
+    /// Once it is in use, those whose objects these are keep the connection.
+    pub(crate) fn keep(&self, connection: impl FnOnce() -> Box<dyn Any + Send>) {
+        if self.used.load(Ordering::Relaxed)
+            && !self.kept.swap(true, Ordering::Relaxed)
+            && let Some(objects) = self.objects.upgrade()
+        {
+            objects.keep(connection());
+        }
+    }
 }
 
 /// There was a daemon that does not listen. It is looked at before each message, and set at most once.
@@ -33,10 +56,16 @@ pub(crate) fn need() {
     NEEDED.store(true, Ordering::Relaxed);
 }
 
+/// Whether messages may refer to such objects.
+#[inline]
+pub(crate) fn is_needed() -> bool {
+    NEEDED.load(Ordering::Relaxed)
+}
+
 /// Runs `write`, which writes a message for the peer that has lent this address, if it has.
 #[inline]
 pub(crate) fn within<R>(address: Option<&Arc<Address>>, write: impl FnOnce() -> R) -> R {
-    if NEEDED.load(Ordering::Relaxed) { scoped(address.cloned(), write) } else { write() }
+    if is_needed() { scoped(address.cloned(), write) } else { write() }
 }
 
 #[cold]
@@ -70,6 +99,7 @@ pub(crate) fn spell(uri: &Uri) -> Result<Cow<'_, Uri>, String> {
              the daemon to an address"
         )),
         Some(Some(address)) => {
+            address.used.store(true, Ordering::Relaxed);
             let id = ObjectId::via(address.relay, &object.object).map_err(|error| error.to_string())?;
             Ok(Cow::Owned(Uri::object(address.endpoint.clone(), id)))
         }
@@ -81,14 +111,17 @@ mod tests {
     use super::*;
 
     fn lent() -> Arc<Address> {
-        Arc::new(Address { endpoint: "bank:7766".parse().unwrap(), relay: 7 })
+        Arc::new(Address::new("bank:7766".parse().unwrap(), 7, crate::object::local::LocalDaemons::default().unbound()))
     }
 
     #[test]
     fn an_object_without_an_address_is_written_with_the_one_that_was_lent() {
         need();
         let uri: Uri = "PYRO://~00000000000000ff/listener".parse().unwrap();
-        let written = within(Some(&lent()), || spell(&uri).unwrap().to_string());
+        let address = lent();
+        address.keep(|| panic!("no message has referred to it"));
+        let written = within(Some(&address), || spell(&uri).unwrap().to_string());
+        assert!(address.used.load(Ordering::Relaxed));
         assert_eq!(written, "PYRO://bank:7766/via_00000000000000000000000000000007~listener");
         assert_eq!(ObjectId::relayed("via_00000000000000000000000000000007~listener"), Some((7, "listener")));
         assert_eq!(spell(&uri).unwrap().as_ref(), &uri, "no message is written");

@@ -47,6 +47,11 @@ pub trait LocalDaemon: Send + Sync {
         let _ = target;
         None
     }
+
+    /// Its objects are called over this connection: it is to be kept open for as long as the daemon lives.
+    fn keep(&self, connection: Box<dyn std::any::Any + Send>) {
+        drop(connection);
+    }
 }
 
 /// A connection, and what an object is called behind it.
@@ -148,6 +153,13 @@ impl LocalDaemon for Table {
 
     fn is_at(&self, endpoint: &Endpoint) -> bool {
         self.unbound().any(|daemon| daemon.is_at(endpoint))
+    }
+
+    /// By one of them: which of them an object is of that a message refers to is not known here.
+    fn keep(&self, connection: Box<dyn std::any::Any + Send>) {
+        if let Some(daemon) = self.unbound().last() {
+            daemon.keep(connection);
+        }
     }
 }
 

@@ -219,6 +219,7 @@ impl Connection {
         };
         state.in_flight.written_until(seq, end);
         wake(state);
+        self.keep();
         Ok(seq)
     }
 
@@ -236,16 +237,23 @@ impl Connection {
         self.append(&mut state.out, |out| write(out, 0)).map_err(StartError::Unwritable)?;
         self.0.shared.set_apart(&mut state, start, Order::Object(handle), None)?;
         wake(state);
+        self.keep();
         Ok(())
     }
 
     #[inline]
-    fn append(
-        &self,
-        out: &mut Vec<u8>,
-        write: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
-    ) -> Result<(), String> {
+    fn append(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), String>) -> Result<(), String> {
         self.addressed(|| append(out, write))
+    }
+
+    /// Once a message has referred to objects of this process that have no address, these keep the connection open.
+    #[inline]
+    fn keep(&self) {
+        if address::is_needed()
+            && let Some(address) = self.0.shared.address.get()
+        {
+            address.keep(|| Box::new(self.clone()));
+        }
     }
 
     /// Writes a part of a message for the other end.

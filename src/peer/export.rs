@@ -118,7 +118,12 @@ impl Exports {
     /// Takes the calls that need not run any more out of the queues in which some of this connection wait. The earliest deadline of those
     /// that are left.
     pub(crate) fn sweep(&self) -> Option<Instant> {
-        self.open.iter().flatten().filter(|export| export.waiting() > 0).filter_map(|export| export.object.sweep()).min()
+        self.open
+            .iter()
+            .flatten()
+            .filter(|export| export.waiting() > 0)
+            .filter_map(|export| export.object.sweep())
+            .min()
     }
 }
 

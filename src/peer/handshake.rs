@@ -84,7 +84,8 @@ pub async fn connect(
     };
     let caller = Arc::new(Caller { address: peer, session: welcome.incarnation });
     let shared = Shared::new(limits, welcome.limits, welcome.features, caller, log);
-    let driver = Driver::new(stream, Arc::clone(&shared), input, Duration::from_millis(timeout_ms.into()), objects, None);
+    let driver =
+        Driver::new(stream, Arc::clone(&shared), input, Duration::from_millis(timeout_ms.into()), objects, None);
     tokio::spawn(driver.run());
     Ok(Opened { connection: Connection::new(shared), table: welcome.binding })
 }

@@ -61,7 +61,10 @@ impl Network for SystemNetwork {
 }
 
 fn nowhere() -> io::Error {
-    io::Error::new(io::ErrorKind::AddrNotAvailable, "nobody can listen or connect there: it stands for a daemon without an address")
+    io::Error::new(
+        io::ErrorKind::AddrNotAvailable,
+        "nobody can listen or connect there: it stands for a daemon without an address",
+    )
 }
 
 #[cfg(not(unix))]

@@ -77,7 +77,9 @@ impl Endpoint {
             return SocketPath::checked(path, "the socket's path").map(Self::Unix);
         }
         if let Some(number) = text.strip_prefix(UNBOUND_PREFIX) {
-            return parse_unbound(number).ok_or(Flaw { part: "the host", problem: UriProblem::Host }).map(Self::Unbound);
+            return parse_unbound(number)
+                .ok_or(Flaw { part: "the host", problem: UriProblem::Host })
+                .map(Self::Unbound);
         }
         let (host, port) = split_port(text)?;
         let host = Host::checked(host, "the host")?;

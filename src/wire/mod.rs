@@ -27,7 +27,8 @@ pub use chain::{Chain, ChainLink};
 pub use error::{FrameError, PayloadError};
 pub use frame::{Frame, FrameWriter, Frames};
 pub use handshake::{
-    Addressed, Bind, BindingTable, BoundMethod, Features, GoAway, Hello, PeerLimits, Release, SessionOpened, Target, Welcome,
+    Addressed, Bind, BindingTable, BoundMethod, Features, GoAway, Hello, PeerLimits, Release, SessionOpened, Target,
+    Welcome,
 };
 pub(crate) use header::readdress;
 pub use header::{CorrelationId, Flags, HEADER_LEN, Header, MessageType, SerializerId, VERSION};

@@ -12,9 +12,9 @@ use pyroxene::transport::memory;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::stream::next_item;
 use pyroxene::wire::{
-    AnnotationId, Bind, BindingTable, BoundMethod, Carried, Chain, ChainLink, CorrelationId, Credit, Features, Flags,
-    Frame, FrameError, FrameWriter, GoAway, HEADER_LEN, Header, Hello, ItemBatch, Limits, MessageType, OnceKey,
-    PeerLimits, SerializerId, SessionOpened, Target, TraceParent, Welcome,
+    Addressed, AnnotationId, Bind, BindingTable, BoundMethod, Carried, Chain, ChainLink, CorrelationId, Credit,
+    Features, Flags, Frame, FrameError, FrameWriter, GoAway, HEADER_LEN, Header, Hello, ItemBatch, Limits, MessageType,
+    OnceKey, PeerLimits, Release, SerializerId, SessionOpened, Target, TraceParent, Welcome,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -295,7 +295,14 @@ fn judge(bytes: &[u8]) {
     }
     assert!(buffer.capacity() <= bytes.len() + 2 * GROW);
     let _ = (Hello::decode(bytes), Welcome::decode(bytes), Bind::decode(bytes));
-    let _ = (BindingTable::decode(bytes), GoAway::decode(bytes), SessionOpened::decode(bytes), OnceKey::decode(bytes));
+    let _ = (
+        BindingTable::decode(bytes),
+        GoAway::decode(bytes),
+        SessionOpened::decode(bytes),
+        Addressed::decode(bytes),
+        Release::decode(bytes),
+        OnceKey::decode(bytes),
+    );
     let _ = (ItemBatch::decode(bytes), Credit::decode(bytes), Carried::decode(bytes));
     let _ = Question::decode(bytes);
     let _ = Question::Pyroxene { nonce: [0; 16] }.read_answer(bytes);

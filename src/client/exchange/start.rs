@@ -105,8 +105,9 @@ impl<R: Request> Exchange<R> {
             return fail(NotStarted::Unsupported { method: method.to_owned(), problem: problem.to_owned() });
         }
         let mut payload = Vec::new();
-        let (written, loans) =
-            carried::collect(|| connection.addressed(|| panic::guard(|| request.write(choice, *handle, &binding.object, &mut payload))));
+        let (written, loans) = carried::collect(|| {
+            connection.addressed(|| panic::guard(|| request.write(choice, *handle, &binding.object, &mut payload)))
+        });
         let written = written.unwrap_or_else(|report| Err(report.message));
         if let Err(problem) = written {
             return fail(NotStarted::NotSent { method: method.to_owned(), problem });

@@ -54,8 +54,9 @@ impl Driver {
             && let Ok(endpoint) = addressed.endpoint.parse()
         {
             self.default_deadline = Duration::from_millis(addressed.timeout_ms.into());
-            let address = Address { endpoint, relay: addressed.relay };
-            self.shared.address.get_or_init(|| Arc::new(address));
+            self.shared
+                .address
+                .get_or_init(|| Arc::new(Address::new(endpoint, addressed.relay, self.exports.daemon())));
         }
         let woken = self.shared.lock().in_flight.complete(frame);
         match woken {

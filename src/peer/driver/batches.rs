@@ -37,7 +37,8 @@ impl Driver {
             let missing = || match is_passage(handle) {
                 true => NotStarted::Unsupported {
                     method: "a batch".to_owned(),
-                    problem: "batches are not passed on to an object behind another connection; call it one by one".to_owned(),
+                    problem: "batches are not passed on to an object behind another connection; call it one by one"
+                        .to_owned(),
                 },
                 false => NotStarted::NoSuchObject { object: format!("handle {handle}") },
             };

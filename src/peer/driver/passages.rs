@@ -21,8 +21,7 @@ use crate::peer::lane::Lane;
 use crate::peer::passages::Passage;
 use crate::wire::varint::write_varint;
 use crate::wire::{
-    AnnotationId, Annotations, Bind, Flags, Frame, FrameWriter, Header, MessageType, Release, SerializerId,
-    Target,
+    AnnotationId, Annotations, Bind, Flags, Frame, FrameWriter, Header, MessageType, Release, SerializerId, Target,
 };
 
 /// How much longer a call is waited for than it has time, milliseconds: its own end says how it ended.
@@ -39,12 +38,10 @@ impl Driver {
         let (shared, passages, header) = (Arc::clone(&self.shared), Arc::clone(&self.passages), frame.header);
         tokio::spawn(async move {
             let opened = match found {
-                Ok((connection, target)) => {
-                    handshake::bind(&connection, &target, BIND_MS).await.map(|table| {
-                        let _hold = Some(Arc::new(Hold::new(connection.clone(), table.handle)));
-                        Passage { connection, id, table, _hold }
-                    })
-                }
+                Ok((connection, target)) => handshake::bind(&connection, &target, BIND_MS).await.map(|table| {
+                    let _hold = Some(Arc::new(Hold::new(connection.clone(), table.handle)));
+                    Passage { connection, id, table, _hold }
+                }),
                 Err(why) => Err(why),
             };
             let bound = opened.and_then(|passage| lock(&passages).open(passage));
@@ -154,12 +151,7 @@ impl Driver {
 }
 
 /// Why a call cannot be passed on, if so.
-fn judge(
-    passage: &Passage<Connection>,
-    header: Header,
-    method: u32,
-    annotations: &Annotations,
-) -> Option<NotStarted> {
+fn judge(passage: &Passage<Connection>, header: Header, method: u32, annotations: &Annotations) -> Option<NotStarted> {
     let Some((name, known)) = passage.method(method) else {
         let (object, method) = (passage.id.clone(), format!("number {method}"));
         return Some(NotStarted::NoSuchMethod { object, method, nearest: None });
@@ -212,9 +204,7 @@ async fn pass_back(connection: Connection, seq: u16, label: String, left_ms: u32
     reply.sink.unwatch(reply.seq);
     let why = match ending {
         Some(Ending::Reply(answer)) => return answer_with(&answer, label, reply),
-        Some(Ending::OutOfTime) => {
-            Failure::Unknown(Unknown::OutOfTime { method: String::new(), timeout_ms: left_ms })
-        }
+        Some(Ending::OutOfTime) => Failure::Unknown(Unknown::OutOfTime { method: String::new(), timeout_ms: left_ms }),
         Some(Ending::Lost { written: true }) => Failure::Unknown(Unknown::Aborted { object: label }),
         Some(Ending::Lost { written: false }) => {
             Failure::NotStarted(NotStarted::Unreachable { uri: label, problem: connection.problem() })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pyroxene::{CallError, DynProxy, NotStarted, args};
 
-use super::world::{Deaf, GuestProxy, World};
+use super::world::{Deaf, GuestProxy, Visitor, World};
 use crate::support::flaky::Flaky;
 use crate::support::pair::settle;
 
@@ -18,6 +18,24 @@ async fn whoever_only_connects_can_be_called_back_long_after_its_call() {
     assert_eq!(world.room.say("hello".to_owned()).await.unwrap(), [1]);
     assert_eq!(eve.room.say("and I".to_owned()).await.unwrap(), [2], "while its own call is under way");
     assert_eq!(eve.heard.all(), ["hello", "and I"]);
+}
+
+#[actix::test]
+async fn the_connection_stays_for_as_long_as_the_objects_that_are_called_over_it() {
+    let world = World::new().await;
+    let eve = world.visitor().await;
+    eve.room.enter(eve.guest.clone()).await.unwrap();
+    let Visitor { client, daemon, room, guest, heard } = eve;
+    drop((client, room, guest));
+    settle().await;
+    assert_eq!(world.room.say("nobody of here calls".to_owned()).await.unwrap(), [1]);
+    drop(daemon);
+    settle().await;
+    let Err(CallError::Raised(Deaf(problem, false))) = world.room.say("gone".to_owned()).await else {
+        panic!("nobody hears")
+    };
+    assert!(problem.contains("not connected"), "{problem}");
+    assert_eq!(heard.all().len(), 1);
 }
 
 #[actix::test]

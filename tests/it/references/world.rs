@@ -124,8 +124,7 @@ impl World {
     pub(crate) async fn over(network: Arc<dyn Network>) -> World {
         let client = client_over(&network);
         client.install();
-        let daemon =
-            Daemon::bind_with(config(), client.clone(), &"127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let daemon = Daemon::bind_with(config(), client.clone(), &"127.0.0.1:0".parse().unwrap()).await.unwrap();
         let room = RoomProxy::from(daemon.supervise("room", Room::default).await.unwrap());
         World { network, room, _daemon: daemon, _client: client }
     }
