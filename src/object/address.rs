@@ -111,7 +111,11 @@ mod tests {
     use super::*;
 
     fn lent() -> Arc<Address> {
-        Arc::new(Address::new("bank:7766".parse().unwrap(), 7, crate::object::local::LocalDaemons::default().unbound()))
+        Arc::new(Address::new(
+            Endpoint::tcp("bank", 7766).expect("an address"),
+            7,
+            crate::object::local::LocalDaemons::default().unbound(),
+        ))
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Guest {
 
     #[remote(cancellable)]
     pub async fn never(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     pub fn fail(&mut self) {
