@@ -41,6 +41,9 @@ pub enum ServeError {
     /// The object cannot be hosted.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
+    /// Nobody could call what the names stand for.
+    #[error("a daemon that does not listen has no address to register; bind it to one (`Daemon::bind`)")]
+    Unbound,
     /// There is no name server.
     #[error(transparent)]
     Locate(#[from] LocateError),
@@ -103,18 +106,56 @@ impl Daemon {
     /// # Panics
     /// Outside of an actix system, such as `#[pyroxene::main]` makes.
     pub async fn bind(address: &str) -> Result<Daemon, BindError> {
-        let config = Config::load().map_err(|problem| BindError::Configuration(problem.to_string()))?;
-        let mut daemon = DaemonConfig { log: crate::log::logger(&config.log), ..DaemonConfig::default() };
-        daemon.limits.max_message = config.max_message;
-        Daemon::bind_with(daemon, Client::current(), &address.parse::<Endpoint>()?).await
+        let config = configured(&load()?);
+        Daemon::bind_with(config, Client::current(), &address.parse::<Endpoint>()?).await
+    }
+
+    /// A daemon that does not listen, for a program that only connects to others: behind a firewall, without a port of its own. It hosts and
+    /// supervises objects as any other. A proxy to one of them can be passed in a message to any object elsewhere; the object is then called
+    /// over the connection that this process has opened, for as long as that is open, and so can be whoever the proxy is passed on to.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "macros")] {
+    /// # use pyroxene::{Daemon, remote};
+    /// # struct Room;
+    /// # #[remote] impl Room { pub fn enter(&mut self, guest: GuestProxy) {} }
+    /// #[derive(Default)]
+    /// struct Guest;
+    ///
+    /// #[remote]
+    /// impl Guest {
+    ///     pub fn hear(&mut self, line: String) {
+    ///         println!("{line}");
+    ///     }
+    /// }
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let daemon = Daemon::unbound().await?;
+    /// let guest = GuestProxy::from(daemon.supervise("guest", Guest::default).await?);
+    /// let room = RoomProxy::connect("PYRONAME://room").await?;
+    /// room.enter(guest).await?;
+    /// # Ok(()) }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The configuration cannot be used.
+    ///
+    /// # Panics
+    /// Outside of an actix system, such as `#[pyroxene::main]` makes.
+    pub async fn unbound() -> Result<Daemon, BindError> {
+        Daemon::unbound_with(configured(&load()?), Client::current()).await
     }
 
     /// Registers the names of its objects, now and whenever that changes, and keeps them alive until the daemon ends; then it takes them
     /// away first.
     ///
     /// # Errors
-    /// The name server refuses a name, or does not answer. Names registered before that one are taken away again.
+    /// The daemon does not listen. The name server refuses a name, or does not answer. Names registered before that one are taken away again.
     pub async fn announce(&self, server: NameServer) -> Result<(), ServeError> {
+        if matches!(self.endpoint(), Endpoint::Unbound(_)) {
+            return Err(ServeError::Unbound);
+        }
         let announcer = Announcer { daemon: Arc::downgrade(&self.0), server: server.clone() };
         let changed = self.0.changed.subscribe();
         let (keeping, kept) = oneshot::channel::<(oneshot::Sender<()>, JoinHandle<()>)>();
@@ -140,6 +181,16 @@ impl Daemon {
         let _ = keeping.send((stop, task));
         Ok(())
     }
+}
+
+fn load() -> Result<Config, BindError> {
+    Config::load().map_err(|problem| BindError::Configuration(problem.to_string()))
+}
+
+fn configured(config: &Config) -> DaemonConfig {
+    let mut daemon = DaemonConfig { log: crate::log::logger(&config.log), ..DaemonConfig::default() };
+    daemon.limits.max_message = config.max_message;
+    daemon
 }
 
 /// Keeps the names of one daemon registered with one name server. It does not keep the daemon.

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `PYRO://host:port/object-id` | the object with that id in the daemon there |
 //! | `PYRO://./u:path/object-id` | the same over a Unix socket; the id follows the last `/` |
+//! | `PYRO://~0123456789abcdef/object-id` | the same in a daemon that does not listen; it means something in that daemon's process only |
 //! | `PYRONAME://[host[:port]/]name` | ask that name server, or the one that is found, for the name |
 //! | `PYROLOC://host[:port]/name` | ask the daemon there for the object it was given under that name |
 //! | `PYROMETA:tag,tag[@host[:port]]` | ask a name server for any object that carries all the tags |

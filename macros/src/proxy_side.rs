@@ -23,7 +23,7 @@ pub(crate) fn proxy(object: &Object) -> TokenStream {
     quote! {
         #[doc = #about]
         #[allow(dead_code)]
-        #[derive(Clone, Debug, #serde::Serialize, #serde::Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, #serde::Serialize, #serde::Deserialize)]
         #[serde(crate = #serde_path, transparent)]
         #vis struct #proxy(#of);
 

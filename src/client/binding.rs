@@ -7,6 +7,7 @@ use crate::object::invocation::nearest;
 use crate::object::local::LocalObject;
 use crate::object::outcome::NotStarted;
 use crate::peer::connection::Connection;
+use crate::peer::hold::Hold;
 use crate::wire::{BindingTable, BoundMethod};
 
 /// The object at the other end of a proxy: the way there, and what can be called.
@@ -20,6 +21,8 @@ pub(crate) struct Binding {
     known: Vec<Option<Choice>>,
     /// The same for messages of which only the name is known before they are sent.
     learned: Mutex<Vec<(&'static str, Choice)>>,
+    /// Keeps the object open on the connection.
+    _hold: Option<Hold>,
 }
 
 pub(crate) enum Route {
@@ -41,7 +44,9 @@ pub(crate) struct Choice {
 impl Binding {
     pub(crate) fn remote(connection: Connection, table: BindingTable, interface: &[Method], label: String) -> Binding {
         let known = interface.iter().map(|method| choose(&table.methods, method)).collect();
+        let hold = Some(Hold::new(connection.clone(), table.handle));
         Binding {
+            _hold: hold,
             route: Route::Remote(connection, table.handle),
             object: table.object.into(),
             label,
@@ -70,6 +75,7 @@ impl Binding {
             methods,
             known,
             learned: Mutex::default(),
+            _hold: None,
         }
     }
 

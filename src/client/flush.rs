@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::client::binding::Route;
 use crate::client::error::CallError;
 use crate::client::ledger::{Oneways, To};
 use crate::client::link::Link;
@@ -34,13 +35,15 @@ impl Link {
                     let account = account.settled().await;
                     Some((account.executed, account.failed))
                 }
-                To::There { connection, handle, number } => match connection.upgrade() {
-                    None => None,
-                    Some(connection) => match handshake::flush(&connection, handle, number, timeout_ms).await {
-                        Ok(flushed) => Some((flushed.executed, flushed.failed)),
-                        Err(_) if connection.is_closed() => None,
-                        Err(why) => return Err(CallError::NotStarted(why)),
-                    },
+                To::There { binding, number } => match &binding.route {
+                    Route::Local(_) => None,
+                    Route::Remote(connection, handle) => {
+                        match handshake::flush(connection, *handle, number, timeout_ms).await {
+                            Ok(flushed) => Some((flushed.executed, flushed.failed)),
+                            Err(_) if connection.is_closed() => None,
+                            Err(why) => return Err(CallError::NotStarted(why)),
+                        }
+                    }
                 },
             };
             self.ledger().settle(counted);

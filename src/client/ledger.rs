@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::client::binding::Binding;
 use crate::object::oneways::LocalAccount;
-use crate::peer::connection::{Connection, WeakConnection};
+use crate::peer::connection::Connection;
 
 /// Pages that are kept for those who never ask.
 const MAX_PAGES: usize = 16;
@@ -26,7 +27,6 @@ pub struct Oneways {
 pub(crate) struct Ledger {
     pages: Vec<Page>,
     pub(crate) known: Oneways,
-    numbers: u16,
 }
 
 /// Oneways that were sent to the same place, and have not been asked for.
@@ -42,26 +42,22 @@ pub(crate) struct Page {
 pub(crate) enum To {
     /// In this process.
     Here(Arc<LocalAccount>),
-    /// At the other end of a connection: the object's handle, and the number of the account.
-    There { connection: WeakConnection, handle: u32, number: u16 },
+    /// At the other end of a connection, in the account with this number. Whoever asks needs the object to be open.
+    There { binding: Arc<Binding>, number: u16 },
 }
 
 impl Ledger {
-    /// A oneway is to be sent to the object with this handle; the number of its account.
-    pub(crate) fn send_there(&mut self, connection: &Connection, handle: u32) -> u16 {
-        if let Some(Page { to: To::There { connection: known, handle: at, number }, sent, closed: false }) =
-            self.pages.last_mut()
-            && *at == handle
-            && known.is(connection)
+    /// A oneway is to be sent over this connection; the number of its account.
+    pub(crate) fn send_there(&mut self, binding: &Arc<Binding>, connection: &Connection) -> u16 {
+        if let Some(Page { to: To::There { binding: known, number }, sent, closed: false }) = self.pages.last_mut()
+            && Arc::ptr_eq(known, binding)
         {
             *sent += 1;
             return *number;
         }
-        // 0 is the number of those that are not counted.
-        self.numbers = self.numbers.checked_add(1).unwrap_or(1);
-        let to = To::There { connection: connection.downgrade(), handle, number: self.numbers };
-        self.begin(to);
-        self.numbers
+        let number = connection.account();
+        self.begin(To::There { binding: Arc::clone(binding), number });
+        number
     }
 
     /// A oneway is to be handed over in this process.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::client::behind;
 use crate::client::binding::Binding;
 use crate::client::client::Client;
 use crate::client::ledger::Ledger;
@@ -189,8 +190,10 @@ impl Link {
                 Binding::local(object, self.interface)
             }
             None => {
-                let (connection, table) =
-                    inner.pool.bind(&inner.config, &inner.backoff, inner.session, &endpoint, &target).await?;
+                let (connection, table) = match behind::bind(&inner.config, &endpoint, &target).await? {
+                    Some(bound) => bound,
+                    None => inner.pool.bind(&inner.config, &inner.backoff, inner.session, &endpoint, &target).await?,
+                };
                 Binding::remote(connection, table, self.interface, self.label())
             }
         };

@@ -8,7 +8,8 @@
 mod background;
 mod backoff;
 pub mod batch;
-pub mod binding;
+mod behind;
+mod binding;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 pub mod call;

@@ -11,7 +11,7 @@ use crate::client::backoff::Backoff;
 use crate::client::client::ClientConfig;
 use crate::object::outcome::NotStarted;
 use crate::peer::connection::{Connection, WeakConnection};
-use crate::peer::handshake::{self, Opened};
+use crate::peer::handshake::{self, Opened, Opener};
 use crate::peer::successor::Redial;
 use crate::transport::network::BoxFuture;
 use crate::transport::{Network, Stream};
@@ -56,6 +56,7 @@ impl Pool {
         {
             // Binding needs no exclusive access: others may bind at the same time.
             drop(attempt);
+            address(config, &connection).await;
             let table = handshake::bind(&connection, target, config.connect_timeout_ms).await?;
             return Ok((connection, table));
         }
@@ -66,6 +67,7 @@ impl Pool {
             Ok(opened) => {
                 *attempt = Attempt { connection: Some(opened.connection.downgrade()), failures: 0, not_before: None };
                 drop(attempt);
+                address(config, &opened.connection).await;
                 let table = match opened.table {
                     Some(table) => table,
                     // It has no such object; asked for it alone it says why.
@@ -102,12 +104,31 @@ impl Pool {
         });
         let connect = async {
             let stream = config.network.connect(endpoint).await.map_err(|error| unreachable(explain(&error)))?;
-            let (limits, log) = (config.limits.clone(), config.log.clone());
-            handshake::connect(stream, limits, session, config.timeout_ms, target, Some(redial), log).await
+            let opener = Opener {
+                limits: config.limits.clone(),
+                session,
+                timeout_ms: config.timeout_ms,
+                objects: config.local.unbound(),
+                redial,
+                log: config.log.clone(),
+            };
+            handshake::connect(stream, target, opener).await
         };
         match tokio::time::timeout(limit, connect).await {
             Ok(result) => result,
             Err(_) => Err(unreachable(format!("no answer within {} ms", config.connect_timeout_ms))),
+        }
+    }
+
+    /// Asks every daemon that is connected for an address, since there are objects now that have none.
+    #[cfg(feature = "daemon")]
+    pub(crate) async fn address(&self, config: &ClientConfig) {
+        let places: Vec<_> = self.lock().values().cloned().collect();
+        for place in places {
+            let connection = place.attempt.lock().await.connection.as_ref().and_then(WeakConnection::upgrade);
+            if let Some(connection) = connection {
+                address(config, &connection).await;
+            }
         }
     }
 
@@ -137,6 +158,14 @@ impl Redial for Again {
             }
             tokio::time::timeout(self.limit, self.network.connect(&self.endpoint)).await?
         })
+    }
+}
+
+/// Objects of this process that have no address are lent one, before anything refers to them.
+async fn address(config: &ClientConfig, connection: &Connection) {
+    if config.local.are_unbound() {
+        // To a daemon that lends none these objects cannot be passed, which whoever tries is told.
+        let _ = handshake::address(connection, config.connect_timeout_ms).await;
     }
 }
 

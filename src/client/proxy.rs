@@ -11,10 +11,11 @@ use crate::client::error::CallError;
 use crate::client::ledger::Oneways;
 use crate::client::link::Link;
 use crate::client::watch::Watch;
+use crate::object::address;
 use crate::object::interface::{Accepts, Any, Interface};
 use crate::object::local::LocalObject;
 use crate::object::message::RemoteMessage;
-use crate::uri::Uri;
+use crate::uri::{ObjectId, Uri};
 
 /// A reference to an object of type, or interface, `A`. Cheap to clone, shared by any number of tasks and threads.
 ///
@@ -202,9 +203,42 @@ impl<A: ?Sized> std::fmt::Debug for Proxy<A> {
     }
 }
 
-/// A proxy travels as its URI.
+/// Proxies are equal if they refer to the same object, as far as that can be seen without asking anybody: by the id that the object was given
+/// when it was made, under whatever address; otherwise by the URI. So a proxy to a name equals one to the same name only.
+impl<A: ?Sized> PartialEq for Proxy<A> {
+    fn eq(&self, other: &Self) -> bool {
+        identity(&self.link.uri) == identity(&other.link.uri)
+    }
+}
+
+impl<A: ?Sized> Eq for Proxy<A> {}
+
+impl<A: ?Sized> std::hash::Hash for Proxy<A> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        identity(&self.link.uri).hash(state);
+    }
+}
+
+/// What tells objects apart.
+#[derive(PartialEq, Eq, Hash)]
+enum Identity<'a> {
+    /// An id that no other object anywhere has.
+    Id(&'a str),
+    Uri(&'a Uri),
+}
+
+fn identity(uri: &Uri) -> Identity<'_> {
+    let Uri::Object(object) = uri else { return Identity::Uri(uri) };
+    let id = object.object.as_str();
+    // Behind a connection it has its own id.
+    let own = ObjectId::relayed(id).map_or(id, |(_, own)| own);
+    if ObjectId::is_generated(own) { Identity::Id(own) } else { Identity::Uri(uri) }
+}
+
+/// A proxy travels as its URI. That of an object whose daemon does not listen has an address only in a message, by which the daemon that reads
+/// it is asked to pass calls on.
 impl<A: ?Sized> serde::Serialize for Proxy<A> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.link.uri.serialize(serializer)
+        address::spell(&self.link.uri).map_err(serde::ser::Error::custom)?.serialize(serializer)
     }
 }

@@ -11,6 +11,7 @@ use crate::client::proxy::Proxy;
 use crate::daemon::drain;
 use crate::daemon::entry::{Entry, State};
 use crate::daemon::error::{BindError, SpawnError};
+use crate::daemon::held::HeldObjects;
 use crate::daemon::introspection;
 use crate::daemon::listener;
 use crate::daemon::objects::{Objects, Placed};
@@ -19,8 +20,10 @@ use crate::daemon::remote_object::RemoteObject;
 use crate::daemon::run::Run;
 use crate::daemon::spawn::Spawn;
 use crate::daemon::supervisor::{Forget, Supervisor};
-use crate::object::local::{LocalDaemon, LocalObject};
-use crate::peer::connection::Shared;
+use crate::object::local::{Behind, LocalDaemon, LocalObject};
+use crate::object::outcome::NotStarted;
+use crate::peer::connection::{Connection, Shared};
+use crate::peer::relays::Relays;
 use crate::peer::session::Sessions;
 use crate::transport::Stream;
 use crate::transport::network::BoxFuture;
@@ -101,11 +104,19 @@ pub(crate) struct Inner {
     pub(crate) incarnation: u128,
     pub(crate) placement: Arc<dyn Placement>,
     pub(crate) supervisor: Addr<Supervisor>,
+    /// Itself, for those who hold its objects.
+    this: Weak<Inner>,
     endpoint: Endpoint,
     objects: Mutex<Objects>,
     connections: Mutex<Connections>,
     /// What is kept for those who call, over all their connections.
     pub(crate) sessions: Arc<Sessions>,
+    /// Connections over which the objects are called, if the daemon does not listen.
+    kept: Mutex<Vec<Connection>>,
+    /// Objects that live for as long as they are held.
+    pub(crate) held: HeldObjects,
+    /// Those who call and host objects themselves.
+    pub(crate) relays: Arc<Relays>,
     /// One for each connection that may be open.
     pub(crate) places: Arc<Semaphore>,
     draining: AtomicBool,
@@ -152,15 +163,32 @@ impl Daemon {
             .await
             .map_err(|problem| BindError::Listen { endpoint: endpoint.to_string(), problem })?;
         let public = public_endpoint(listener.endpoint(), config.public_host.as_deref())?;
+        let daemon = Daemon::at(public, config, client);
+        introspection::spawn(&daemon);
+        listener::listen(&daemon, listener);
+        slog::info!(daemon.0.config.log, "daemon listens"; "endpoint" => %daemon.0.endpoint);
+        Ok(daemon)
+    }
+
+    /// A daemon that others know by this endpoint, whether it listens there or not.
+    pub(crate) fn at(public: Endpoint, config: DaemonConfig, client: Client) -> Daemon {
         let placement = config.placement.clone().unwrap_or_else(|| Arc::new(Arbiters::of_machine()));
         let supervisor = Supervisor::new(Arc::clone(&placement), config.log.clone()).start();
-        let daemon = Daemon(Arc::new(Inner {
+        let daemon = Daemon(Arc::new_cyclic(|this| Inner {
+            this: Weak::clone(this),
             incarnation: rand::random(),
             placement,
             supervisor,
             endpoint: public.clone(),
             objects: Mutex::default(),
             sessions: Arc::new(Sessions::new(&config.limits)),
+            kept: Mutex::default(),
+            held: HeldObjects::default(),
+            relays: Arc::new(Relays::new(
+                public.clone(),
+                client.config().timeout_ms,
+                config.limits.connections as usize,
+            )),
             connections: Mutex::default(),
             places: Arc::new(Semaphore::new(config.limits.connections as usize)),
             draining: AtomicBool::new(false),
@@ -173,10 +201,7 @@ impl Daemon {
         }));
         let local: Weak<dyn LocalDaemon> = Arc::downgrade(&(Arc::clone(&daemon.0) as Arc<dyn LocalDaemon>));
         daemon.0.client.config().local.insert(public, local);
-        introspection::spawn(&daemon);
-        listener::listen(&daemon, listener);
-        slog::info!(daemon.0.config.log, "daemon listens"; "endpoint" => %daemon.0.endpoint);
-        Ok(daemon)
+        daemon
     }
 
     /// Where it can be reached.
@@ -198,7 +223,7 @@ impl Daemon {
 
     /// The same with everything said: see [`Spawn`].
     pub fn object<O: RemoteObject>(&self, name: &str, factory: impl Fn() -> O + Send + 'static) -> Spawn<O> {
-        Spawn::new(self.clone(), name, factory)
+        Spawn::new(self.clone(), Some(name), factory)
     }
 
     /// Ends an object: those who wait are told, its name is free. What [belongs](Spawn::owner) to it ends before it, the latest first.
@@ -211,6 +236,7 @@ impl Daemon {
         };
         for placed in &removed {
             placed.end();
+            self.0.held.remove(placed.entry.id());
             self.0.supervisor.do_send(Forget(Arc::clone(placed.entry.id())));
         }
         if !removed.is_empty() {
@@ -353,11 +379,33 @@ impl Inner {
 impl LocalDaemon for Inner {
     fn find(&self, target: &Target) -> Option<Arc<dyn LocalObject>> {
         let placed = self.place_of(target)?;
-        Some(placed.family.map_or_else(|| Arc::new(placed.entry) as Arc<dyn LocalObject>, |family| family.object()))
+        match placed.family {
+            Some(family) => Some(family.object()),
+            None => Some(self.held.object(placed.entry, &self.this.upgrade()?)),
+        }
     }
 
     fn is_at(&self, endpoint: &Endpoint) -> bool {
         self.endpoint == *endpoint
+    }
+
+    fn keep(&self, connection: Box<dyn std::any::Any + Send>) {
+        if let Ok(connection) = connection.downcast::<Connection>() {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.retain(Connection::is_open);
+            kept.push(*connection);
+        }
+    }
+
+    fn behind(&self, target: &Target) -> Option<Result<Behind, NotStarted>> {
+        let Target::Id(id) = target else { return None };
+        let found = self.relays.find(id)?;
+        Some(
+            found.map(|(connection, own)| Behind {
+                connection: Box::new(connection),
+                target: Target::Id(own.to_owned()),
+            }),
+        )
     }
 }
 

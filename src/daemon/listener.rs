@@ -85,7 +85,8 @@ fn hand_over(inner: &Arc<Inner>, greeting: Greeting, place: OwnedSemaphorePermit
         Box::new(move || {
             let daemon: Weak<dyn LocalDaemon> = Arc::downgrade(&(Arc::clone(&inner) as Arc<dyn LocalDaemon>));
             match detached.serve(daemon, &inner.sessions, &inner.config.limits, inner.incarnation, &log) {
-                Ok((shared, driver)) => {
+                Ok((shared, mut driver)) => {
+                    driver.lend(Arc::clone(&inner.relays));
                     inner.add_connection(&shared);
                     // Beside the objects, in the arbiter's own queue of tasks: from there to an actor is no detour.
                     actix_rt::spawn(async move {

@@ -10,6 +10,8 @@ mod drain;
 pub mod entry;
 pub mod error;
 mod exclusive;
+mod factory;
+mod held;
 pub mod host;
 pub mod instances;
 pub mod introspection;
@@ -27,5 +29,6 @@ pub mod spawn;
 mod stop;
 mod supervisor;
 mod turn_clock;
+mod unbound;
 
 pub use error::{BindError, SpawnError};

@@ -14,7 +14,6 @@ use crate::daemon::remote_object::{ObjectActor, RemoteObject};
 use crate::daemon::restart::Restart;
 use crate::daemon::supervisor::{Lost, Start, Supervise};
 use crate::object::interface::Interface;
-use crate::object::local::LocalObject;
 use crate::object::panic;
 use crate::uri::{NameText, ObjectId};
 use crate::wire::Target;
@@ -39,7 +38,8 @@ use crate::wire::Target;
 #[must_use = "the object is hosted by `spawn`"]
 pub struct Spawn<O: RemoteObject> {
     daemon: Daemon,
-    name: String,
+    /// `None` for one that only those find who have a reference.
+    name: Option<String>,
     id: Option<String>,
     owner: Option<String>,
     factory: Box<dyn Fn() -> O + Send>,
@@ -47,17 +47,18 @@ pub struct Spawn<O: RemoteObject> {
     restart: Restart,
     instances: Instances,
     max_instances: usize,
+    while_held: bool,
 }
 
 /// Makes the state of an object, each time it is called; its instances share it.
 type Factory<O> = Arc<Mutex<Box<dyn Fn() -> O + Send>>>;
 
 impl<O: RemoteObject> Spawn<O> {
-    pub(crate) fn new(daemon: Daemon, name: &str, factory: impl Fn() -> O + Send + 'static) -> Spawn<O> {
+    pub(crate) fn new(daemon: Daemon, name: Option<&str>, factory: impl Fn() -> O + Send + 'static) -> Spawn<O> {
         let (mailbox, max_instances) = (daemon.0.config.mailbox, daemon.0.config.instances);
         Spawn {
             daemon,
-            name: name.to_owned(),
+            name: name.map(str::to_owned),
             id: None,
             owner: None,
             factory: Box::new(factory),
@@ -65,6 +66,7 @@ impl<O: RemoteObject> Spawn<O> {
             restart: Restart::default(),
             instances: Instances::default(),
             max_instances,
+            while_held: false,
         }
     }
 
@@ -108,12 +110,31 @@ impl<O: RemoteObject> Spawn<O> {
         self
     }
 
+    /// It lives for as long as somebody holds it: a proxy of this process that is connected to it, or a process elsewhere that has one. When
+    /// nobody has held it for 30 seconds it is ended. So a reference that was passed on is to be connected, or called, within that time; and
+    /// whoever loses the connection has as long to come back.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "macros")] {
+    /// # use pyroxene::{Daemon, remote};
+    /// # #[derive(Default)] struct Cart;
+    /// # #[remote] impl Cart { pub fn ping(&self) {} }
+    /// # async fn example(daemon: Daemon) -> Result<(), Box<dyn std::error::Error>> {
+    /// let cart = daemon.host(Cart::default).while_held().spawn().await?;
+    /// # Ok(()) }
+    /// # }
+    /// ```
+    pub fn while_held(mut self) -> Spawn<O> {
+        self.while_held = true;
+        self
+    }
+
     /// Starts it. Where each session or each call has an instance, nothing is made until it is called.
     ///
     /// # Errors
     /// The name or id is taken or cannot be one, its owner is not there, or the factory panics.
     pub async fn spawn(self) -> Result<Proxy<O>, SpawnError> {
-        let Spawn { daemon, name, id, owner, factory, mailbox, restart, instances, max_instances } = self;
+        let Spawn { daemon, name, id, owner, factory, mailbox, restart, instances, max_instances, while_held } = self;
         if daemon.0.is_draining() {
             return Err(SpawnError::Draining);
         }
@@ -132,9 +153,13 @@ impl<O: RemoteObject> Spawn<O> {
             };
             Family::new(instances, blueprint)
         };
-        let registered = register::<O>(&daemon, &name, (id.as_deref(), owner.as_deref()), mailbox, seat, family);
+        let ids = (id.as_deref(), owner.as_deref());
+        let registered = register::<O>(&daemon, name.as_deref(), ids, mailbox, seat, family);
         let (placed, id) = registered.inspect_err(|_| placement.leave(seat))?;
         let entry = Arc::clone(&placed.entry);
+        if while_held {
+            daemon.0.held.insert(entry.id());
+        }
         if let Some(family) = placed.family.clone() {
             entry.open();
             daemon.0.supervisor.do_send(Supervise { placed, start: None, policy: Restart::never() });
@@ -153,7 +178,7 @@ impl<O: RemoteObject> Spawn<O> {
             Ok(Ok(())) => Ok(proxy(&daemon, &entry, &id)),
             Ok(Err(problem)) => {
                 daemon.stop(entry.id());
-                Err(SpawnError::Factory { name, problem })
+                Err(SpawnError::Factory { name: entry.label().to_string(), problem })
             }
             Err(_) => Err(SpawnError::Draining),
         }
@@ -171,7 +196,7 @@ impl Daemon {
         A: ObjectActor + Interface + RemoteObject,
     {
         let seat = self.0.placement.choose();
-        let registered = register::<A>(self, name, (None, None), self.0.config.mailbox, seat, |_| None);
+        let registered = register::<A>(self, Some(name), (None, None), self.0.config.mailbox, seat, |_| None);
         let (placed, id) = registered.inspect_err(|_| self.0.placement.leave(seat))?;
         let entry = Arc::clone(&placed.entry);
         self.0.supervisor.do_send(Supervise { placed, start: None, policy: Restart::never() });
@@ -185,21 +210,22 @@ impl Daemon {
 /// Gives the object its place in the daemon's table.
 fn register<O: RemoteObject>(
     daemon: &Daemon,
-    name: &str,
+    name: Option<&str>,
     (id, owner): (Option<&str>, Option<&str>),
     mailbox: usize,
     seat: usize,
     family: impl FnOnce(&Arc<Entry>) -> Option<Family>,
 ) -> Result<(Placed, ObjectId), SpawnError> {
     let bad = |text: &str, problem: String| SpawnError::BadName { name: text.to_owned(), problem };
-    let name_text = NameText::new(name).map_err(|error| bad(name, error.to_string()))?;
+    let named = |name| NameText::new(name).map_err(|error| bad(name, error.to_string()));
+    let name = name.map(named).transpose()?;
     let id = match id {
         Some(id) => ObjectId::new(id).map_err(|error| bad(id, error.to_string()))?,
         None => ObjectId::generate(),
     };
     let entry = Arc::new(Entry::new(
         Arc::from(id.as_str()),
-        Some(Arc::from(name_text.as_str())),
+        name.map(|name| Arc::from(name.as_str())),
         O::NAME,
         O::METHODS,
         mailbox,
@@ -256,6 +282,6 @@ fn start<O: RemoteObject>(entry: Arc<Entry>, factory: Factory<O>) -> Start {
 }
 
 fn proxy<A: Interface + ?Sized>(daemon: &Daemon, entry: &Arc<Entry>, id: &ObjectId) -> Proxy<A> {
-    let object = Arc::new(Arc::clone(entry)) as Arc<dyn LocalObject>;
+    let object = daemon.0.held.object(Arc::clone(entry), &daemon.0);
     Proxy::local(daemon.0.client.clone(), daemon.uri(id), object)
 }

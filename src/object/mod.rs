@@ -3,6 +3,7 @@
 //! - May use: `codec`, `wire`, `uri`.
 //! - Must never know: who runs an object, sockets, actix.
 
+pub(crate) mod address;
 pub mod attempts;
 pub mod context;
 pub mod ended;

@@ -158,13 +158,13 @@ impl ReplySink for BatchLane {
         let mut gathered = self.lock();
         if at != gathered.next {
             let mut out = Vec::new();
-            write(&mut out, self.lane.max_message());
+            self.lane.write(write, &mut out);
             self.settle(at, 0, &mut out);
             gathered.early.insert(at, out);
             return;
         }
         let start = gathered.out.len();
-        write(&mut gathered.out, self.lane.max_message());
+        self.lane.write(write, &mut gathered.out);
         self.settle(at, start, &mut gathered.out);
         self.count(&mut gathered, start);
         while let Some((next, outcome)) = gathered.early.pop_first() {

@@ -8,6 +8,7 @@ use std::task::Waker;
 use tokio::time::Instant;
 
 use crate::codec::budget::Budget;
+use crate::object::address::{self, Address};
 use crate::object::context::Caller;
 use crate::object::panic;
 use crate::peer::bulk::{Bulk, Order};
@@ -33,15 +34,13 @@ impl WeakConnection {
     pub fn upgrade(&self) -> Option<Connection> {
         self.0.upgrade().map(Connection)
     }
-
-    /// Whether it is this one.
-    pub(crate) fn is(&self, connection: &Connection) -> bool {
-        std::ptr::eq(self.0.as_ptr(), Arc::as_ptr(&connection.0))
-    }
 }
 
-/// Ends the connection when nobody can call over it any more.
-struct Owner(Arc<Shared>);
+/// Ends the connection when nobody can call over it any more, if this end has opened it.
+struct Owner {
+    shared: Arc<Shared>,
+    opened: bool,
+}
 
 /// What the connection's task, its callers and the replies on their way out share.
 pub(crate) struct Shared {
@@ -52,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) features: Features,
     /// The number of this end's session, once the peer has opened it.
     pub(crate) session: OnceLock<u64>,
+    /// Where others call the objects of this end, once the peer has said so.
+    pub(crate) address: OnceLock<Arc<Address>>,
     pub(crate) caller: Arc<Caller>,
     pub(crate) log: slog::Logger,
     /// Calls are logged one by one.
@@ -83,6 +84,8 @@ pub(crate) struct State {
     pub(crate) watching: BTreeMap<u16, Waker>,
     /// The last oneway ends there in the stream of all bytes sent.
     pub(crate) told: u64,
+    /// Accounts of oneways that were opened.
+    pub(crate) accounts: u16,
     /// The stream that is to take the place of the one there is, or was.
     pub(crate) successor: Option<Box<Successor>>,
     /// This end wants the connection to end once everything is written.
@@ -143,7 +146,12 @@ pub enum StartError {
 
 impl Connection {
     pub(crate) fn new(shared: Arc<Shared>) -> Connection {
-        Connection(Arc::new(Owner(shared)))
+        Connection(Arc::new(Owner { shared, opened: true }))
+    }
+
+    /// A connection that the peer has opened, and keeps open or not.
+    pub(crate) fn lent(shared: Arc<Shared>) -> Connection {
+        Connection(Arc::new(Owner { shared, opened: false }))
     }
 
     /// The same, without keeping it open.
@@ -153,38 +161,38 @@ impl Connection {
 
     /// The address of the other end.
     pub fn peer(&self) -> &str {
-        &self.0.0.caller.address
+        &self.0.shared.caller.address
     }
 
     /// Whether new calls can be started.
     pub fn is_open(&self) -> bool {
-        let state = self.0.0.lock();
+        let state = self.0.shared.lock();
         state.closed.is_none() && state.draining.is_none()
     }
 
     /// Whether the peer has said that it takes no new calls.
     pub fn is_draining(&self) -> bool {
-        self.0.0.lock().draining.is_some()
+        self.0.shared.lock().draining.is_some()
     }
 
     /// Whether the peer speaks this.
     pub(crate) fn speaks(&self, features: Features) -> bool {
-        self.0.0.features.contains(features)
+        self.0.shared.features.contains(features)
     }
 
     /// The largest frame the peer takes, bytes.
     pub fn max_message(&self) -> u32 {
-        self.0.0.peer_limits.max_message
+        self.0.shared.peer_limits.max_message
     }
 
     /// Which start of the daemon is at the other end.
     pub(crate) fn incarnation(&self) -> u128 {
-        self.0.0.caller.session
+        self.0.shared.caller.session
     }
 
     /// The number of this end's session at the other end, once it is open.
     pub(crate) fn session(&self) -> Option<u64> {
-        self.0.0.session.get().copied()
+        self.0.shared.session.get().copied()
     }
 
     /// Starts a call to the object with this handle that has so many milliseconds: `write` appends its frame. Returns the place to
@@ -204,11 +212,11 @@ impl Connection {
             return Err(StartError::Full { what: "the table of calls in flight on the connection" });
         };
         let start = state.out.len();
-        if let Err(problem) = append(&mut state.out, |out| write(out, seq)) {
+        if let Err(problem) = self.append(&mut state.out, |out| write(out, seq)) {
             state.in_flight.remove(seq);
             return Err(StartError::Unwritable(problem));
         }
-        let end = match self.0.0.set_apart(&mut state, start, Order::Object(handle), Some(seq)) {
+        let end = match self.0.shared.set_apart(&mut state, start, Order::Object(handle), Some(seq)) {
             Ok(None) => state.taken + state.out.len() as u64,
             Ok(Some(end)) => end,
             Err(full) => {
@@ -218,6 +226,7 @@ impl Connection {
         };
         state.in_flight.written_until(seq, end);
         wake(state);
+        self.keep();
         Ok(seq)
     }
 
@@ -233,22 +242,44 @@ impl Connection {
     ) -> Result<(), StartError> {
         let mut state = self.open()?;
         let start = state.out.len();
-        append(&mut state.out, |out| write(out, account)).map_err(StartError::Unwritable)?;
-        self.0.0.set_apart(&mut state, start, Order::Object(handle), None)?;
+        self.append(&mut state.out, |out| write(out, account)).map_err(StartError::Unwritable)?;
+        self.0.shared.set_apart(&mut state, start, Order::Object(handle), None)?;
         state.told = state.taken + state.out.len() as u64;
         wake(state);
+        self.keep();
         Ok(())
+    }
+
+    #[inline]
+    fn append(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), String>) -> Result<(), String> {
+        self.addressed(|| append(out, write))
+    }
+
+    /// Once a message has referred to objects of this process that have no address, these keep the connection open.
+    #[inline]
+    fn keep(&self) {
+        if address::is_needed()
+            && let Some(address) = self.0.shared.address.get()
+        {
+            address.keep(|| Box::new(self.clone()));
+        }
+    }
+
+    /// Writes a part of a message for the other end.
+    #[inline]
+    pub(crate) fn addressed<R>(&self, write: impl FnOnce() -> R) -> R {
+        address::within(self.0.shared.address.get(), write)
     }
 
     /// How the call ended, if it has, and the deadline it had.
     #[inline(always)]
     pub fn poll(&self, seq: u16, waker: &Waker) -> Option<(Ending, Option<Instant>)> {
-        self.0.0.lock().in_flight.poll(seq, waker)
+        self.0.shared.lock().in_flight.poll(seq, waker)
     }
 
     /// The caller of `seq` waits no more. The peer is told, so that a call that still waits there is not run.
     pub fn abandon(&self, seq: u16) {
-        let shared = &self.0.0;
+        let shared = &self.0.shared;
         let mut state = shared.lock();
         let opened = state.in_flight.opened(seq).cloned();
         if let Some(answer) = &opened {
@@ -270,7 +301,7 @@ impl Connection {
 
     /// Nobody waits any more for the answer to `seq`, which is no call, so that the peer need not hear of it.
     pub(crate) fn forget(&self, seq: u16) {
-        self.0.0.lock().in_flight.abandon(seq);
+        self.0.shared.lock().in_flight.abandon(seq);
     }
 
     /// The reader of the stream that a reply has opened.
@@ -279,21 +310,28 @@ impl Connection {
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.0.0
+        &self.0.shared
+    }
+
+    /// A number for an account of oneways that no other has, for as long as anybody remembers; not 0, which is that of those not counted.
+    pub(crate) fn account(&self) -> u16 {
+        let mut state = self.0.shared.lock();
+        state.accounts = state.accounts.checked_add(1).unwrap_or(1);
+        state.accounts
     }
 
     /// Whether it has ended.
     pub(crate) fn is_closed(&self) -> bool {
-        self.0.0.is_closed()
+        self.0.shared.is_closed()
     }
 
     /// What ended the connection.
     pub fn problem(&self) -> String {
-        self.0.0.lock().closed.as_deref().unwrap_or("it is open").to_owned()
+        self.0.shared.lock().closed.as_deref().unwrap_or("it is open").to_owned()
     }
 
     fn open(&self) -> Result<MutexGuard<'_, State>, StartError> {
-        let state = self.0.0.lock();
+        let state = self.0.shared.lock();
         let peer = || self.peer().to_owned();
         if let Some(problem) = &state.closed {
             return Err(StartError::Closed { peer: peer(), problem: problem.to_string() });
@@ -301,7 +339,7 @@ impl Connection {
         if let Some(reason) = &state.draining {
             return Err(StartError::Draining { peer: peer(), reason: reason.clone() });
         }
-        if state.out.len() > self.0.0.limits.out_buffer as usize {
+        if state.out.len() > self.0.shared.limits.out_buffer as usize {
             return Err(StartError::Full { what: "the connection's outgoing buffer" });
         }
         Ok(state)
@@ -316,9 +354,11 @@ impl std::fmt::Debug for Connection {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.released = true;
-        wake(state);
+        if self.opened {
+            let mut state = self.shared.lock();
+            state.released = true;
+            wake(state);
+        }
     }
 }
 
@@ -343,6 +383,7 @@ impl Shared {
             admitted: 0,
             watching: BTreeMap::new(),
             told: 0,
+            accounts: 0,
             successor: None,
             hang_up: false,
             leaving: Leaving::No,
@@ -360,6 +401,7 @@ impl Shared {
             peer_limits,
             features,
             session: OnceLock::new(),
+            address: OnceLock::new(),
             caller,
             log,
             verbose,

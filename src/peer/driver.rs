@@ -3,6 +3,7 @@
 //! One write per wake-up carries every frame that waits, one read brings as many as the socket has; then the objects and callers those
 //! are for get their turn before the next write. That is what makes many small calls cheap.
 
+mod address;
 mod batches;
 mod beside;
 mod calls;
@@ -11,6 +12,7 @@ mod flush;
 mod frames;
 mod inlets;
 mod once;
+mod passages;
 mod pipelines;
 pub(crate) mod resume;
 
@@ -18,7 +20,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -29,11 +31,13 @@ use tokio::time::{Instant, Sleep};
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalDaemon;
 use crate::peer::assembly::Assemblies;
-use crate::peer::connection::{Leaving, Shared, State};
+use crate::peer::connection::{Connection, Leaving, Shared, State};
 use crate::peer::driver::resume::{Resumption, acknowledge};
 use crate::peer::expiry::Expiry;
 use crate::peer::export::Exports;
 use crate::peer::lane::Lane;
+use crate::peer::passages::Passages;
+use crate::peer::relays::Relays;
 use crate::peer::room::Room;
 use crate::peer::session::{Session, Sessions};
 use crate::transport::Stream;
@@ -54,6 +58,10 @@ pub(crate) struct Driver {
     shared: Arc<Shared>,
     exports: Exports,
     sessions: Option<Arc<Sessions>>,
+    /// The clients of the daemon that host objects.
+    relays: Option<Arc<Relays>>,
+    /// Objects behind other connections that the peer has opened.
+    passages: Arc<Mutex<Passages<Connection>>>,
     /// That of the peer, once it has asked for it.
     session: Option<Arc<Session>>,
     /// Where answers go that belong to no object.
@@ -107,15 +115,17 @@ impl Driver {
         shared: Arc<Shared>,
         input: BytesMut,
         default_deadline: Duration,
-        daemon: Option<(Weak<dyn LocalDaemon>, Arc<Sessions>)>,
+        daemon: Weak<dyn LocalDaemon>,
+        sessions: Option<Arc<Sessions>>,
     ) -> Driver {
-        let (daemon, sessions) = daemon.unzip();
         let root = Arc::new(Lane::new(Arc::clone(&shared), Arc::from(""), &[]));
         Driver {
             stream,
             shared,
             exports: Exports::new(daemon),
             sessions,
+            relays: None,
+            passages: Arc::default(),
             session: None,
             root,
             received: input.len() as u64,

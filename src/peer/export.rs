@@ -10,15 +10,18 @@ use crate::object::outcome::NotStarted;
 use crate::peer::connection::Shared;
 use crate::peer::lane::Lane;
 use crate::uri::ObjectId;
-use crate::wire::{BindingTable, BoundMethod, Target};
+use crate::wire::{BindingTable, BoundMethod, Release, Target};
 
 /// Objects that one connection may have open.
 const MAX_EXPORTS: usize = 4096;
 
 /// What the peer has opened. A handle is a place in this table.
 pub(crate) struct Exports {
-    daemon: Option<Weak<dyn LocalDaemon>>,
-    open: Vec<Export>,
+    daemon: Weak<dyn LocalDaemon>,
+    /// `None` where one was let go.
+    open: Vec<Option<Export>>,
+    /// Objects that were let go while calls of them waited.
+    late: bool,
 }
 
 /// One object that the peer has opened.
@@ -30,12 +33,14 @@ pub(crate) struct Export {
     share: u32,
     /// Calls put into its queue, modulo 2^32.
     pushed: u32,
+    /// Answers that named its handle and that the peer is not done with.
+    named: u32,
 }
 
 impl Exports {
-    /// Nothing is open yet; without a daemon nothing ever will be.
-    pub(crate) fn new(daemon: Option<Weak<dyn LocalDaemon>>) -> Exports {
-        Exports { daemon, open: Vec::new() }
+    /// Nothing is open yet.
+    pub(crate) fn new(daemon: Weak<dyn LocalDaemon>) -> Exports {
+        Exports { daemon, open: Vec::new(), late: false }
     }
 
     /// Opens the object that is meant, once.
@@ -44,16 +49,20 @@ impl Exports {
     /// There is no such object, or too many are open.
     pub(crate) fn bind(&mut self, target: &Target, shared: &Arc<Shared>) -> Result<usize, NotStarted> {
         if let Target::Id(id) = target
-            && let Some(at) = self.open.iter().position(|export| **export.object.id() == **id)
+            && let Some(at) = self.position(id)
         {
             return Ok(at);
         }
-        let object = self.daemon.as_ref().and_then(Weak::upgrade).and_then(|daemon| daemon.find(target));
+        let object = self.daemon.upgrade().and_then(|daemon| daemon.find(target));
         let object = object.ok_or_else(|| missing(target))?;
-        if let Some(at) = self.open.iter().position(|export| export.object.id() == object.id()) {
+        if let Some(at) = self.position(object.id()) {
             return Ok(at);
         }
-        if self.open.len() >= MAX_EXPORTS {
+        if std::mem::take(&mut self.late) {
+            (0..self.open.len()).for_each(|at| self.let_go(at));
+        }
+        let free = self.open.iter().position(Option::is_none);
+        if free.is_none() && self.open.len() >= MAX_EXPORTS {
             return Err(NotStarted::Busy {
                 what: "the connection's table of objects".to_owned(),
                 retry_after_ms: 1000,
@@ -63,23 +72,60 @@ impl Exports {
         let object = object.of_session(shared.caller.session).unwrap_or(Ok(object))?;
         let lane = Arc::new(Lane::new(Arc::clone(shared), Arc::clone(object.label()), object.methods()));
         let (methods, share) = (object.methods(), (object.capacity() / 2).max(1) as u32);
-        self.open.push(Export { object, lane, methods, share, pushed: 0 });
-        Ok(self.open.len() - 1)
+        let export = Some(Export { object, lane, methods, share, pushed: 0, named: 0 });
+        match free {
+            Some(at) => self.open[at] = export,
+            None => self.open.push(export),
+        }
+        Ok(free.unwrap_or(self.open.len() - 1))
+    }
+
+    /// What the peer is told of an object that it has opened.
+    pub(crate) fn name(&mut self, handle: usize) -> Option<BindingTable> {
+        let export = self.at(handle)?;
+        export.named = export.named.saturating_add(1);
+        Some(export.table(handle))
+    }
+
+    /// The peer is done with so many answers that named this handle.
+    pub(crate) fn release(&mut self, release: Release) {
+        let at = release.handle as usize;
+        if let Some(export) = self.at(at) {
+            export.named = export.named.saturating_sub(release.count);
+            self.late |= export.named == 0 && export.waiting() > 0;
+        }
+        self.let_go(at);
+    }
+
+    /// Lets an object go that the peer needs no more. One of whose calls some wait is still to be looked after.
+    fn let_go(&mut self, at: usize) {
+        if let Some(place) = self.open.get_mut(at) {
+            place.take_if(|export| export.named == 0 && export.waiting() == 0);
+        }
+    }
+
+    fn position(&self, id: &str) -> Option<usize> {
+        self.open.iter().position(|export| export.as_ref().is_some_and(|export| **export.object.id() == *id))
     }
 
     /// The daemon whose objects they are.
-    pub(crate) fn daemon(&self) -> Option<Weak<dyn LocalDaemon>> {
+    pub(crate) fn daemon(&self) -> Weak<dyn LocalDaemon> {
         self.daemon.clone()
     }
 
     pub(crate) fn at(&mut self, handle: usize) -> Option<&mut Export> {
-        self.open.get_mut(handle)
+        self.open.get_mut(handle)?.as_mut()
     }
 
     /// Takes the calls that need not run any more out of the queues in which some of this connection wait. The earliest deadline of those
     /// that are left.
     pub(crate) fn sweep(&self) -> Option<Instant> {
-        self.open.iter().filter(|export| export.waiting() > 0).filter_map(|export| export.object.sweep()).min()
+        self.open
+            .iter()
+            .flatten()
+            .filter(|export| export.waiting() > 0)
+            .filter_map(|export| export.object.sweep())
+            .min()
     }
 }
 
@@ -90,7 +136,7 @@ impl Export {
     }
 
     /// The answer to "what can I call there".
-    pub(crate) fn table(&self, handle: usize) -> BindingTable {
+    fn table(&self, handle: usize) -> BindingTable {
         let bound = |method: &Method| BoundMethod {
             name: method.name.to_owned(),
             flags: method.flags.bits(),

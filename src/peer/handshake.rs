@@ -39,6 +39,22 @@ const FOREIGN_TIMEOUT_MS: u32 = 30_000;
 /// In place of the handle of an object that is yet to be opened.
 pub(crate) const NO_OBJECT: u32 = u32::MAX;
 
+/// Who opens a connection.
+pub struct Opener {
+    /// What it takes.
+    pub limits: Limits,
+    /// The same on every connection that it opens.
+    pub session: u128,
+    /// The time of its calls that say nothing else, milliseconds.
+    pub timeout_ms: u32,
+    /// What the other end may call.
+    pub objects: Weak<dyn LocalDaemon>,
+    /// How it gets another stream, should it lose the one it has.
+    pub redial: Arc<dyn Redial>,
+    /// Where log lines go.
+    pub log: slog::Logger,
+}
+
 /// A connection that a client opened.
 pub struct Opened {
     /// Calls go out over it.
@@ -51,15 +67,8 @@ pub struct Opened {
 ///
 /// # Errors
 /// The other end does not let us in, or is not a daemon.
-pub async fn connect(
-    mut stream: Stream,
-    limits: Limits,
-    session: u128,
-    timeout_ms: u32,
-    target: &Target,
-    redial: Option<Arc<dyn Redial>>,
-    log: slog::Logger,
-) -> Result<Opened, NotStarted> {
+pub async fn connect(mut stream: Stream, target: &Target, opener: Opener) -> Result<Opened, NotStarted> {
+    let Opener { limits, session, timeout_ms, objects, redial, log } = opener;
     let peer = stream.peer().to_owned();
     let fail = |problem: String| NotStarted::Unreachable { uri: peer.clone(), problem };
     let hello = Hello {
@@ -88,10 +97,9 @@ pub async fn connect(
     };
     let caller = Arc::new(Caller { address: peer, session: welcome.incarnation });
     let shared = Shared::new(limits, welcome.limits, welcome.features, caller, log);
-    let mut driver = Driver::new(stream, Arc::clone(&shared), input, Duration::from_millis(timeout_ms.into()), None);
-    if let Some(redial) = redial.filter(|_| hello.features.contains(Features::RESUME))
-        && welcome.features.contains(Features::RESUME)
-    {
+    let timeout = Duration::from_millis(timeout_ms.into());
+    let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, objects, None);
+    if hello.features.contains(Features::RESUME) && welcome.features.contains(Features::RESUME) {
         driver.resumable(Resumption::of_caller(redial, session, &shared.limits));
     }
     tokio::spawn(driver.run());
@@ -118,6 +126,17 @@ pub(crate) async fn open_session(connection: &Connection, timeout_ms: u32) -> Re
     let opened = opened.map_err(|problem| unreachable(connection, problem.to_string()))?;
     // As long as the connection lives it is always the same.
     connection.shared().session.get_or_init(|| opened.number);
+    Ok(())
+}
+
+/// Asks the daemon for an address for the objects of this process that have none, unless it has lent one.
+///
+/// # Errors
+/// The daemon lends none, or the connection has ended.
+pub(crate) async fn address(connection: &Connection, timeout_ms: u32) -> Result<(), NotStarted> {
+    if connection.shared().address.get().is_none() && connection.speaks(Features::CALLBACKS) {
+        ask(connection, NO_OBJECT, MessageType::Address, timeout_ms, |_| Ok(())).await?;
+    }
     Ok(())
 }
 
@@ -326,10 +345,11 @@ impl DetachedGreeting {
         let caller = Arc::new(Caller { address: stream.peer().to_owned(), session: hello.session });
         let shared = Shared::new(limits.clone(), hello.limits, hello.features, caller, log.clone());
         let timeout = Duration::from_millis(hello.timeout_ms.into());
-        let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, Some((daemon, Arc::clone(sessions))));
+        let sessions_of = Some(Arc::clone(sessions));
+        let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, daemon, sessions_of);
         let bound = driver.exports().bind(&hello.target, &shared);
         let handle = bound.as_ref().ok().copied();
-        let table = handle.and_then(|handle| driver.exports().at(handle).map(|export| export.table(handle)));
+        let table = handle.and_then(|handle| driver.exports().name(handle));
         let mut out = Vec::new();
         let ticket = features(limits).contains(Features::RESUME) && hello.features.contains(Features::RESUME);
         let ticket = ticket.then(|| {

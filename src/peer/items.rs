@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
+use crate::object::address;
 use crate::object::items::Incoming;
 use crate::object::items::producer::ItemSink;
 use crate::object::outcome::{Failure, Unknown};
@@ -101,6 +102,10 @@ impl ItemSink for Outlet {
 
     fn watch(&self, waker: &Waker) -> bool {
         self.shared.lock().streams.watch(self.stream, waker)
+    }
+
+    fn write(&self, write: &mut dyn FnMut()) {
+        address::within(self.shared.address.get(), write);
     }
 
     fn end(&self, failure: Option<Failure>) {

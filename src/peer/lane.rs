@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use crate::codec::budget::Budget;
+use crate::object::address;
 use crate::object::context::Caller;
 use crate::object::interface::Method;
 use crate::object::items::producer::ItemSink;
@@ -80,6 +81,12 @@ impl Lane {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Writes an answer for the peer to `out`.
+    #[inline]
+    pub(crate) fn write(&self, write: &mut dyn FnMut(&mut Vec<u8>, u32), out: &mut Vec<u8>) {
+        address::within(self.shared.address.get(), || write(out, self.max_message()));
+    }
+
     /// Calls that have left the queue, modulo 2^32.
     pub(crate) fn left(&self) -> u32 {
         self.left.load(Ordering::Relaxed).wrapping_add(self.withdrawn.load(Ordering::Relaxed))
@@ -93,7 +100,7 @@ impl ReplySink for Lane {
         state.answered_bytes += u64::from(size);
         if state.closed.is_none() {
             let start = state.out.len();
-            write(&mut state.out, self.max_message());
+            self.write(write, &mut state.out);
             // Only calls are ever refused.
             let _ = self.shared.set_apart(&mut state, start, Order::Free, None);
         }

@@ -23,7 +23,7 @@ use crate::wire::{Flags, HEADER_LEN, Header, SerializerId, Target};
 pub(crate) struct PromiseLane {
     pub(crate) shared: Arc<Shared>,
     pub(crate) lane: Arc<Lane>,
-    pub(crate) daemon: Option<Weak<dyn LocalDaemon>>,
+    pub(crate) daemon: Weak<dyn LocalDaemon>,
 }
 
 impl PromiseLane {
@@ -44,7 +44,7 @@ impl PromiseLane {
             Some(Uri::Location(uri)) => (uri.endpoint, Target::Name(uri.name.to_string())),
             _ => return Err(Outcome::Elsewhere),
         };
-        let daemon = self.daemon.as_ref().and_then(Weak::upgrade).filter(|daemon| daemon.is_at(&endpoint));
+        let daemon = self.daemon.upgrade().filter(|daemon| daemon.is_at(&endpoint));
         let object = daemon.and_then(|daemon| daemon.find(&target));
         // Nobody would keep a session's instance here; its caller makes the calls when it has the reference.
         object.filter(|object| !object.is_per_session()).ok_or(Outcome::Elsewhere)
@@ -54,7 +54,7 @@ impl PromiseLane {
 impl ReplySink for PromiseLane {
     fn answer(&self, seq: u16, size: u32, write: &mut dyn FnMut(&mut Vec<u8>, u32)) {
         let mut reply = Vec::new();
-        write(&mut reply, self.lane.max_message());
+        self.lane.write(write, &mut reply);
         let referred = self.referred(&reply);
         let outcome = match &referred {
             Ok(object) => Outcome::Kept(object.id().to_string()),

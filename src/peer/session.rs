@@ -188,7 +188,7 @@ struct Once {
 impl ReplySink for Once {
     fn answer(&self, _: u16, _: u32, write: &mut dyn FnMut(&mut Vec<u8>, u32)) {
         let mut reply = Vec::new();
-        write(&mut reply, self.lane.max_message());
+        self.lane.write(write, &mut reply);
         self.session.end(self.sequence, reply);
     }
 

@@ -40,6 +40,7 @@ impl Network for SystemNetwork {
                 Endpoint::Unix(path) => crate::transport::unix::connect(path.as_ref()).await,
                 #[cfg(not(unix))]
                 Endpoint::Unix(_) => Err(no_unix()),
+                Endpoint::Unbound(_) => Err(nowhere()),
             }
         })
     }
@@ -52,10 +53,18 @@ impl Network for SystemNetwork {
                 Endpoint::Unix(path) => Box::new(crate::transport::unix::listen(path)?),
                 #[cfg(not(unix))]
                 Endpoint::Unix(_) => return Err(no_unix()),
+                Endpoint::Unbound(_) => return Err(nowhere()),
             };
             Ok(listener)
         })
     }
+}
+
+fn nowhere() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::AddrNotAvailable,
+        "nobody can listen or connect there: it stands for a daemon without an address",
+    )
 }
 
 #[cfg(not(unix))]

@@ -14,7 +14,7 @@ use super::{
     text::{check_size, checked_text, misleads},
 };
 
-/// Where a daemon or a name server listens: `host:port`, `[v6]:port` or `./u:path`.
+/// Where a daemon or a name server listens: `host:port`, `[v6]:port` or `./u:path`. A daemon that listens nowhere has `~` and 16 hex digits.
 ///
 /// Port 0 is allowed, as somebody who binds may ask for any free port.
 ///
@@ -38,6 +38,8 @@ pub enum Endpoint {
     },
     /// The path of a Unix socket.
     Unix(SocketPath),
+    /// Nowhere: a daemon with this number that does not listen. Its objects are called over the connections that its process has opened.
+    Unbound(u64),
 }
 
 impl Endpoint {
@@ -61,7 +63,7 @@ impl Endpoint {
     /// Whether only this machine can reach it: a Unix socket, `localhost` or a loopback address.
     pub fn is_local(&self) -> bool {
         match self {
-            Self::Unix(_) => true,
+            Self::Unix(_) | Self::Unbound(_) => true,
             Self::Tcp { host, .. } => match host.as_str().parse::<IpAddr>() {
                 Ok(address) => address.to_canonical().is_loopback(),
                 Err(_) => host.as_str() == "localhost",
@@ -73,6 +75,11 @@ impl Endpoint {
     pub(super) fn parse(text: &str, default_port: Option<u16>) -> Result<Self, Flaw> {
         if let Some(path) = text.strip_prefix(UNIX_PREFIX) {
             return SocketPath::checked(path, "the socket's path").map(Self::Unix);
+        }
+        if let Some(number) = text.strip_prefix(UNBOUND_PREFIX) {
+            return parse_unbound(number)
+                .ok_or(Flaw { part: "the host", problem: UriProblem::Host })
+                .map(Self::Unbound);
         }
         let (host, port) = split_port(text)?;
         let host = Host::checked(host, "the host")?;
@@ -88,12 +95,16 @@ impl Endpoint {
 /// What an endpoint begins with if it is a Unix socket.
 pub(super) const UNIX_PREFIX: &str = "./u:";
 
+/// What an endpoint begins with if nobody listens there; no host does.
+const UNBOUND_PREFIX: char = '~';
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp { host, port } if host.as_str().contains(':') => write!(f, "[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "{UNIX_PREFIX}{path}"),
+            Self::Unbound(number) => write!(f, "{UNBOUND_PREFIX}{number:016x}"),
         }
     }
 }
@@ -213,6 +224,12 @@ fn split_port(text: &str) -> Result<(&str, Option<&str>), Flaw> {
         None if after.is_empty() => Ok((host, None)),
         None => Err(no_host),
     }
+}
+
+/// Exactly as it is written, so that equal endpoints are spelled alike.
+fn parse_unbound(text: &str) -> Option<u64> {
+    let digits = text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if digits { u64::from_str_radix(text, 16).ok() } else { None }
 }
 
 fn parse_port(text: &str) -> Result<u16, Flaw> {

@@ -224,6 +224,7 @@ fn any_endpoint() -> impl Strategy<Value = Endpoint> {
     prop_oneof![
         any::<std::net::SocketAddr>().prop_map(Endpoint::from),
         ("[a-zA-Z0-9._-]{1,255}", any::<u16>()).prop_map(|(host, port)| Endpoint::tcp(&host, port).unwrap()),
+        any::<u64>().prop_map(Endpoint::Unbound),
         "[a-z/@.:é]{0,60}[a-z@:]".prop_map(|path| Endpoint::unix(&path).unwrap()),
     ]
 }
@@ -239,4 +240,28 @@ fn any_text() -> impl Strategy<Value = String> {
         "host", "80", "a", ".", " ", "\n", "é",
     ]);
     prop_oneof![any::<String>(), prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())]
+}
+
+#[test]
+fn an_object_without_an_address_is_spelled_in_one_way_only() {
+    let uri: Uri = "PYRO://~00000000000000ff/listener".parse().unwrap();
+    let endpoint = Endpoint::Unbound(255);
+    assert_eq!(uri, Uri::object(endpoint.clone(), ObjectId::new("listener").unwrap()));
+    assert!(endpoint.is_local());
+    for text in ["~", "~ff", "~00000000000000FF", "~00000000000000ff:80", "~+0000000000000ff", "~00000000000000ff0"] {
+        assert!(text.parse::<Endpoint>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn the_id_of_an_object_of_somebody_else_tells_whose_it_is() {
+    let own = ObjectId::generate();
+    let via = ObjectId::via(0xabc, &own).unwrap();
+    assert_eq!(ObjectId::relayed(via.as_str()), Some((0xabc, own.as_str())));
+    assert!(ObjectId::is_generated(via.as_str()), "it dies with the daemon");
+    for text in [own.as_str(), "via_", "via_abc~x", "via_00000000000000000000000000000abc~", "listener"] {
+        assert_eq!(ObjectId::relayed(text), None, "{text}");
+    }
+    let long = ObjectId::new(&"x".repeat(256)).unwrap();
+    assert!(ObjectId::via(1, &long).is_err());
 }

@@ -101,6 +101,8 @@ checked_text! {
 
 /// How an id begins that nobody chose, as in Pyro 5.
 const GENERATED: &str = "obj_";
+/// How the id of an object begins that a daemon does not host itself.
+const RELAYED: &str = "via_";
 
 impl ObjectId {
     /// An id that nobody else has: `obj_` and 32 random hex digits.
@@ -111,9 +113,28 @@ impl ObjectId {
 
     /// Whether nobody chose this id, so that it belongs to one incarnation of its daemon.
     pub fn is_generated(text: &str) -> bool {
-        text.strip_prefix(GENERATED)
-            .is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        text.strip_prefix(GENERATED).is_some_and(is_random) || ObjectId::relayed(text).is_some()
     }
+
+    /// What a daemon calls the object `own` that is not its own, but that of a client which it knows by the number `relay`: `via_`, 32 hex
+    /// digits, `~` and the client's id.
+    ///
+    /// # Errors
+    /// The client's id is too long for that.
+    pub fn via(relay: u128, own: &ObjectId) -> Result<ObjectId, crate::uri::UriError> {
+        ObjectId::new(&format!("{RELAYED}{relay:032x}~{own}"))
+    }
+
+    /// The number of the client and its own id of the object, if this id was made by [`via`](ObjectId::via).
+    pub fn relayed(text: &str) -> Option<(u128, &str)> {
+        let (relay, own) = text.strip_prefix(RELAYED)?.split_once('~')?;
+        let relay = if is_random(relay) { u128::from_str_radix(relay, 16).ok()? } else { return None };
+        (!own.is_empty()).then_some((relay, own))
+    }
+}
+
+fn is_random(digits: &str) -> bool {
+    digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 const MAX_OBJECT_ID_BYTES: usize = 256;

@@ -40,6 +40,12 @@ impl Features {
     /// PIPELINE.
     pub const PIPELINES: Features = Features(64);
 
+    /// ADDRESS and ADDRESSED, and calls of a client's objects over the connection that the client has opened.
+    pub const CALLBACKS: Features = Features(2048);
+
+    /// RELEASE.
+    pub const RELEASES: Features = Features(4096);
+
     /// What this version speaks.
     pub const OURS: Features = Features(
         Features::BIND.0
@@ -52,7 +58,9 @@ impl Features {
             | Features::CHUNKS.0
             | Features::INLETS.0
             | Features::RESUME.0
-            | Features::FLUSH.0,
+            | Features::FLUSH.0
+            | Features::CALLBACKS.0
+            | Features::RELEASES.0,
     );
 
     /// Whether all of `other` is spoken.
@@ -206,6 +214,27 @@ pub struct Flushed {
     pub failed: u64,
 }
 
+/// ADDRESSED: where others call the objects of the client that asked. The object that the client calls `x` has there the id `via_`, `relay`
+/// in 32 hex digits, `~x`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addressed {
+    /// The daemon, as others reach it.
+    pub endpoint: String,
+    /// What it calls the client; the same as long as it knows the client's session.
+    pub relay: u128,
+    /// The time of the daemon's calls that carry none, milliseconds.
+    pub timeout_ms: u32,
+}
+
+/// RELEASE: an object that was opened is not needed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Release {
+    /// Its handle.
+    pub handle: u32,
+    /// So many of the answers that named this handle are done with; when all are, the handle may come to name another object.
+    pub count: u32,
+}
+
 /// The version of the messages in this file.
 pub const HANDSHAKE_VERSION: u16 = 1;
 
@@ -260,6 +289,8 @@ payload! {
     };
     Bind "BIND" |bind: &Bind| bind.target.is_short();
     BindingTable "BOUND" BindingTable::is_short;
+    Addressed "ADDRESSED" |addressed: &Addressed| addressed.endpoint.len() <= MAX_TEXT;
+    Release "RELEASE" |_: &Release| true;
     SessionOpened "OPENED" |_: &SessionOpened| true;
     Ticket "TICKET" |_: &Ticket| true;
     Taken "ACK" |_: &Taken| true;

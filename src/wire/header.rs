@@ -71,10 +71,16 @@ pub enum MessageType {
     Credit = 20,
     /// Finish what is in flight, send nothing new.
     GoAway = 21,
+    /// The sender hosts objects that have no address; where do others call them?
+    Address = 22,
+    /// There.
+    Addressed = 23,
     /// Opens the session of the sender, so that it may make calls with keys.
     Session = 24,
     /// It is open.
     Opened = 25,
+    /// The sender needs an object no more that it has opened.
+    Release = 26,
     /// Many calls of one object.
     Batch = 28,
     /// A call that ends with a reference, or one on such a reference before it has arrived.
@@ -110,8 +116,11 @@ impl TryFrom<u8> for MessageType {
             19 => MessageType::Item,
             20 => MessageType::Credit,
             21 => MessageType::GoAway,
+            22 => MessageType::Address,
+            23 => MessageType::Addressed,
             24 => MessageType::Session,
             25 => MessageType::Opened,
+            26 => MessageType::Release,
             28 => MessageType::Batch,
             29 => MessageType::Pipeline,
             30 => MessageType::Chunk,

@@ -27,8 +27,8 @@ pub use chain::{Chain, ChainLink};
 pub use error::{FrameError, PayloadError};
 pub use frame::{Frame, FrameWriter, Frames};
 pub use handshake::{
-    Bind, BindingTable, BoundMethod, Features, Flush, Flushed, GoAway, Hello, PeerLimits, SessionOpened, Taken, Target,
-    Ticket, Welcome,
+    Addressed, Bind, BindingTable, BoundMethod, Features, Flush, Flushed, GoAway, Hello, PeerLimits, Release,
+    SessionOpened, Taken, Target, Ticket, Welcome,
 };
 pub(crate) use header::readdress;
 pub use header::{CorrelationId, Flags, HEADER_LEN, Header, MessageType, SerializerId, VERSION};

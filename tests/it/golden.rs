@@ -15,9 +15,9 @@ use pyroxene::object::outcome::{Failure, NotStarted};
 use pyroxene::wire::batch::SizedParts;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::{
-    AnnotationId, BatchHead, BatchedCall, BatchedResult, Bind, BindingTable, BoundMethod, Carried, Chain, ChainLink,
-    CorrelationId, Credit, Features, Flags, Flush, Flushed, Frame, FrameWriter, GoAway, Hello, ItemBatch, MessageType,
-    OnceKey, PeerLimits, Pipeline, SerializerId, SessionOpened, Taken, Target, Ticket, Welcome,
+    Addressed, AnnotationId, BatchHead, BatchedCall, BatchedResult, Bind, BindingTable, BoundMethod, Carried, Chain,
+    ChainLink, CorrelationId, Credit, Features, Flags, Flush, Flushed, Frame, FrameWriter, GoAway, Hello, ItemBatch,
+    MessageType, OnceKey, PeerLimits, Pipeline, Release, SerializerId, SessionOpened, Taken, Target, Ticket, Welcome,
 };
 use serde::Serialize;
 
@@ -251,6 +251,15 @@ fn ours() -> Vec<(&'static str, &'static str, Vec<u8>)> {
                 .concat()
             },
         ),
+        ("address", "ADDRESS: where are objects called that have no address?", plain(MessageType::Address, 5, &[])),
+        ("addressed", "ADDRESSED: at the daemon, which knows the client as 7", {
+            let addressed = Addressed { endpoint: "bank:7766".into(), relay: 7, timeout_ms: 30_000 };
+            plain(MessageType::Addressed, 5, &with(&|out| addressed.encode(out).unwrap()))
+        }),
+        ("release", "RELEASE: handle 3 is done with, as far as one answer named it", {
+            let release = Release { handle: 3, count: 1 };
+            plain(MessageType::Release, 0, &with(&|out| release.encode(out).unwrap()))
+        }),
         ("session", "SESSION: calls with keys will come", plain(MessageType::Session, 4, &[])),
         ("opened", "OPENED: the session has the number 300", {
             let opened = SessionOpened { number: 300 };

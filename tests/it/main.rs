@@ -29,6 +29,7 @@ mod pipelining;
 #[cfg(unix)]
 mod processes;
 mod reconnect;
+mod references;
 mod resume;
 mod retries;
 mod shutdown;

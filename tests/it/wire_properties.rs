@@ -12,9 +12,9 @@ use pyroxene::transport::memory;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::stream::next_item;
 use pyroxene::wire::{
-    AnnotationId, Bind, BindingTable, BoundMethod, Carried, Chain, ChainLink, CorrelationId, Credit, Features, Flags,
-    Frame, FrameError, FrameWriter, GoAway, HEADER_LEN, Header, Hello, ItemBatch, Limits, MessageType, OnceKey,
-    PeerLimits, SerializerId, SessionOpened, Target, TraceParent, Welcome,
+    Addressed, AnnotationId, Bind, BindingTable, BoundMethod, Carried, Chain, ChainLink, CorrelationId, Credit,
+    Features, Flags, Frame, FrameError, FrameWriter, GoAway, HEADER_LEN, Header, Hello, ItemBatch, Limits, MessageType,
+    OnceKey, PeerLimits, Release, SerializerId, SessionOpened, Target, TraceParent, Welcome,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -296,7 +296,14 @@ fn judge(bytes: &[u8]) {
     }
     assert!(buffer.capacity() <= bytes.len() + 2 * GROW);
     let _ = (Hello::decode(bytes), Welcome::decode(bytes), Bind::decode(bytes));
-    let _ = (BindingTable::decode(bytes), GoAway::decode(bytes), SessionOpened::decode(bytes), OnceKey::decode(bytes));
+    let _ = (
+        BindingTable::decode(bytes),
+        GoAway::decode(bytes),
+        SessionOpened::decode(bytes),
+        Addressed::decode(bytes),
+        Release::decode(bytes),
+        OnceKey::decode(bytes),
+    );
     let _ = (ItemBatch::decode(bytes), Credit::decode(bytes), Carried::decode(bytes));
     let _ = Question::decode(bytes);
     let _ = Question::Pyroxene { nonce: [0; 16] }.read_answer(bytes);
@@ -347,7 +354,7 @@ fn what_is_no_frame_is_named() {
         bytes
     };
     assert_eq!(refused(&with(39, 0)), FrameError::BadMagic { found: 0x4d00 });
-    for kind in [0, 7, 15, 22, 255] {
+    for kind in [0, 7, 15, 200, 255] {
         assert_eq!(refused(&with(6, kind)), FrameError::UnknownType { found: kind });
     }
     assert_eq!(refused(&with(9, 0x02)), FrameError::Compressed);

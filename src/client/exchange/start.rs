@@ -105,8 +105,9 @@ impl<R: Request> Exchange<R> {
             return fail(NotStarted::Unsupported { method: method.to_owned(), problem: problem.to_owned() });
         }
         let mut payload = Vec::new();
-        let (written, loans) =
-            carried::collect(|| panic::guard(|| request.write(choice, *handle, &binding.object, &mut payload)));
+        let (written, loans) = carried::collect(|| {
+            connection.addressed(|| panic::guard(|| request.write(choice, *handle, &binding.object, &mut payload)))
+        });
         let written = written.unwrap_or_else(|report| Err(report.message));
         if let Err(problem) = written {
             return fail(NotStarted::NotSent { method: method.to_owned(), problem });
@@ -234,7 +235,7 @@ impl<R: Request> Exchange<R> {
                 let limit = connection.max_message();
                 // Counted before it is sent, or it could end before that.
                 let counted = counts && connection.speaks(Features::FLUSH);
-                let account = if counted { self.link.ledger().send_there(connection, *handle) } else { 0 };
+                let account = if counted { self.link.ledger().send_there(binding, connection) } else { 0 };
                 let sent = connection.send(*handle, account, |out, seq| {
                     self.write(request, choice, *handle, &binding.object, Flags::ONEWAY, seq, limit, out)
                 });

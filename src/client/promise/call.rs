@@ -162,7 +162,7 @@ where
 
     fn start(&self, connection: &Connection, on: u16, waker: &Waker) -> Result<u16, ()> {
         let call = self.call.as_ref().ok_or(())?;
-        let args = Args::from_message(call.message()).map_err(drop)?;
+        let args = connection.addressed(|| Args::from_message(call.message())).map_err(drop)?;
         let call = NamedCall { object: String::new(), method: N::METHOD.to_owned(), args };
         let (left_ms, correlation) = (self.left_ms(), self.correlation);
         let client = &self.promise.0.link.client;

@@ -27,6 +27,10 @@ pub trait ItemSink: Send + Sync {
     fn poll_send(&self, cx: &mut Context<'_>, items: u32, batch: &[u8]) -> Poll<bool>;
     /// Whether the stream is still read; wakes when not any more.
     fn watch(&self, waker: &Waker) -> bool;
+    /// Writes items for the peer.
+    fn write(&self, write: &mut dyn FnMut()) {
+        write();
+    }
     /// The end of the stream.
     fn end(&self, failure: Option<Failure>);
     /// The largest frame the peer accepts, bytes.
@@ -85,7 +89,11 @@ impl Producer {
                 }
                 self.item.clear();
                 let (source, item, serializer) = (&mut self.source, &mut self.item, self.serializer);
-                let next = match panic::guard(|| source.poll_encoded(cx, serializer, item)) {
+                let next = match panic::guard(|| {
+                    let mut polled = Poll::Pending;
+                    self.sink.write(&mut || polled = source.poll_encoded(cx, serializer, item));
+                    polled
+                }) {
                     Ok(polled) => std::task::ready!(polled),
                     Err(report) => Some(Err(Failure::Failed(Box::new(outcome::panicked(report, "", ""))))),
                 };

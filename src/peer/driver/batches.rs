@@ -14,6 +14,7 @@ use crate::object::reply::{Reply, ReplySink, WireReply};
 use crate::peer::batch::{BatchLane, BatchTerms};
 use crate::peer::driver::Driver;
 use crate::peer::export::Export;
+use crate::peer::passages::is_passage;
 use crate::wire::{BatchHead, BatchedCall, Flags, Frame, PayloadError, SerializerId};
 
 impl Driver {
@@ -33,7 +34,14 @@ impl Driver {
         let taken = parts.map_err(|problem| unreadable(&problem)).and_then(|(head, calls)| {
             let calls = self.welcome(calls)?;
             let handle = head.handle as usize;
-            let missing = || NotStarted::NoSuchObject { object: format!("handle {handle}") };
+            let missing = || match is_passage(handle) {
+                true => NotStarted::Unsupported {
+                    method: "a batch".to_owned(),
+                    problem: "batches are not passed on to an object behind another connection; call it one by one"
+                        .to_owned(),
+                },
+                false => NotStarted::NoSuchObject { object: format!("handle {handle}") },
+            };
             let export = self.exports.at(handle).ok_or_else(missing)?;
             if !oneway && let Some(why) = facts.as_ref().and_then(|facts| facts.deadlock(&*export.object)) {
                 return Err(why);

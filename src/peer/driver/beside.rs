@@ -16,7 +16,7 @@ use crate::wire::{AnnotationId, Annotations, Carried, Features, Flags, Header, P
 
 /// What came beside one call.
 pub(super) struct Beside {
-    annotations: Annotations,
+    pub(super) annotations: Annotations,
     facts: Option<Arc<Facts>>,
     streams: Option<Carried>,
     /// Why its streams cannot be taken; then nobody knows where the arguments begin.

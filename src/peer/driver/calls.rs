@@ -14,6 +14,8 @@ use crate::peer::driver::Driver;
 use crate::peer::driver::beside::Sink;
 use crate::peer::export::Export;
 use crate::peer::items;
+use crate::peer::passages::is_passage;
+use crate::uri::ObjectId;
 use crate::wire::{Features, Flags, Frame, Header, Payload, SerializerId};
 
 impl Driver {
@@ -44,6 +46,10 @@ impl Driver {
             Err(why) => return refuse(Arc::clone(&self.root) as Arc<dyn ReplySink>, header, 0, why),
         };
         let Some(export) = self.exports.at(handle) else {
+            if is_passage(handle) {
+                let annotations = beside.map(|beside| beside.annotations).unwrap_or_default();
+                return self.pass_on(header, handle, method, body, &annotations);
+            }
             let why = NotStarted::NoSuchObject { object: format!("handle {handle}") };
             return refuse(Arc::clone(&self.root) as Arc<dyn ReplySink>, header, 0, why);
         };
@@ -123,6 +129,9 @@ impl Driver {
                 caller: None,
             }
         })?;
+        if ObjectId::relayed(&call.object).is_some() {
+            return self.open_passage(call);
+        }
         let handle = self.exports.bind(&crate::wire::Target::Id(call.object.clone()), &self.shared)?;
         let methods = self.exports.at(handle).map_or(&[][..], |export| export.methods);
         let method =

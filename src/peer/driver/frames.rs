@@ -11,8 +11,9 @@ use crate::peer::connection::State;
 use crate::peer::driver::{Driver, broken};
 use crate::peer::in_flight::Stray;
 use crate::peer::items;
+use crate::peer::passages::is_passage;
 use crate::peer::stream::Breach;
-use crate::wire::{Bind, Flags, Frame, FrameWriter, Frames, GoAway, MessageType, SerializerId};
+use crate::wire::{Bind, Flags, Frame, FrameWriter, Frames, GoAway, MessageType, Release, SerializerId};
 
 /// Replies to calls that were never made, before the peer is taken for broken.
 const MAX_STRAY: u32 = 16;
@@ -87,6 +88,9 @@ impl Driver {
             MessageType::Ping => self.ping(frame),
             MessageType::Session => self.open_session(&frame),
             MessageType::Flush => self.flush(&frame),
+            MessageType::Release => self.release(&frame),
+            MessageType::Address => self.address(&frame),
+            MessageType::Addressed => self.addressed(frame),
             MessageType::GoAway => {
                 let away = GoAway::decode(&frame.payload);
                 let mut state = self.shared.lock();
@@ -180,7 +184,22 @@ impl Driver {
         });
     }
 
+    /// An object that the peer needs no more.
+    fn release(&mut self, frame: &Frame) {
+        let Ok(release) = Release::decode(&frame.payload) else { return };
+        // What has arrived for it goes first.
+        self.deliver();
+        if is_passage(release.handle as usize) {
+            self.release_passage(release);
+        } else {
+            self.exports.release(release);
+        }
+    }
+
     fn bind(&mut self, frame: &Frame) {
+        if self.bind_passage(frame) {
+            return;
+        }
         let header = frame.header;
         let bound = match Bind::decode(&frame.payload) {
             Ok(bind) => self.exports.bind(&bind.target, &self.shared),
@@ -199,7 +218,7 @@ impl Driver {
                 header.correlation,
             );
             let written = match result {
-                Ok(handle) => exports.at(handle).is_some_and(|export| export.table(handle).encode(out).is_ok()),
+                Ok(handle) => exports.name(handle).is_some_and(|table| table.encode(out).is_ok()),
                 Err(why) => Failure::NotStarted(why)
                     .to_fault(SerializerId::POSTCARD, "", "")
                     .encode(SerializerId::POSTCARD, out)

@@ -13,8 +13,8 @@ use pyroxene::wire::batch::SizedParts;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::stream::next_item;
 use pyroxene::wire::{
-    BatchHead, BatchedCall, BatchedResult, Bind, BindingTable, Credit, Frame, FrameWriter, GoAway, Hello, ItemBatch,
-    Pipeline, SerializerId, SessionOpened, Welcome,
+    Addressed, BatchHead, BatchedCall, BatchedResult, Bind, BindingTable, Credit, Frame, FrameWriter, GoAway, Hello,
+    ItemBatch, Pipeline, Release, SerializerId, SessionOpened, Welcome,
 };
 
 /// Bytes of the largest frame here.
@@ -72,7 +72,7 @@ macro_rules! survives {
 
 /// The payload of a frame before there is any trust: what is read, survives the journey back.
 pub fn handshake(bytes: &[u8]) {
-    survives!(bytes: Hello, Welcome, Bind, BindingTable, GoAway, SessionOpened);
+    survives!(bytes: Hello, Welcome, Bind, BindingTable, GoAway, SessionOpened, Addressed, Release);
     if let Ok(credit) = Credit::decode(bytes) {
         let mut out = Vec::new();
         credit.encode(&mut out);

@@ -154,7 +154,7 @@ async fn messages_of_every_size_pass_both_ways() {
 #[actix::test]
 async fn who_does_not_speak_chunks_is_sent_none() {
     let without = SPOKEN.without(Features::CHUNKS);
-    let (thing, _, mut peer) = thing(without).await;
+    let (thing, _other, mut peer) = thing(without).await;
     let mut large = thing.call("weigh", args![1, Value::Bytes(vec![7; MIB].into())]);
     assert!(poll_once(&mut large).await.is_pending());
     assert_eq!(peer.frame().await.unwrap().header.kind, MessageType::Invoke);

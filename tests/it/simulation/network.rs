@@ -51,7 +51,7 @@ impl Network for SimulatedNetwork {
 fn address(endpoint: &Endpoint) -> io::Result<(&str, u16)> {
     match endpoint {
         Endpoint::Tcp { host, port } => Ok((host.as_str(), *port)),
-        Endpoint::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        Endpoint::Unix(_) | Endpoint::Unbound(_) => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 

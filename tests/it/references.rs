@@ -1,0 +1,7 @@
+//! Proxies as values: passed on, called back, called by third parties, and home again.
+
+mod callbacks;
+mod factories;
+mod third_parties;
+mod values;
+mod world;

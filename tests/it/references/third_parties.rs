@@ -1,0 +1,105 @@
+//! Objects behind a connection, called by whoever was passed a reference, through the daemon at its other end.
+
+use std::sync::Arc;
+
+use pyroxene::{CallError, Client, DynProxy, NotStarted, Proxy, Unknown, args};
+
+use super::world::{Guest, GuestProxy, World};
+use crate::support::flaky::Flaky;
+use crate::support::pair::{client_over, settle};
+
+/// The one guest of the room, for a client that reaches the room's daemon over a connection only.
+async fn passed_on(world: &World) -> (Client, GuestProxy) {
+    let client = client_over(&world.network);
+    let room = world.room_for(&client).await;
+    let uri = room.guests().await.unwrap().remove(0).proxy().uri().clone();
+    let guest = GuestProxy::from(Proxy::<Guest>::connect_with(&client, uri).await.unwrap());
+    (client, guest)
+}
+
+#[actix::test]
+async fn a_third_party_calls_an_object_behind_the_connection_of_another() {
+    let world = World::new().await;
+    let eve = world.visitor().await;
+    eve.room.enter(eve.guest.clone()).await.unwrap();
+    let (client, guest) = passed_on(&world).await;
+    assert!(!guest.proxy().is_local());
+    assert_eq!(guest.hear("hello".to_owned()).await.unwrap(), 1);
+    guest.overhear("psst".to_owned());
+    assert_eq!(guest.hear("x".repeat(300_000)).await.unwrap(), 3, "large messages as well, in their order");
+    let anybody = DynProxy::connect_with(&client, guest.proxy().uri()).await.unwrap();
+    assert_eq!(anybody.call("hear", args!["by name"]).await.unwrap(), 4_u64.into());
+    assert!(matches!(guest.fail().await, Err(CallError::Failed(fault)) if fault.message.contains("enough")));
+    assert_eq!(guest.hear("again".to_owned()).await.unwrap(), 5);
+}
+
+#[actix::test]
+async fn guests_of_one_room_call_each_other() {
+    let world = World::new().await;
+    let (eve, bob) = (world.visitor().await, world.visitor().await);
+    eve.room.enter(eve.guest.clone()).await.unwrap();
+    let (_client, eves) = passed_on(&world).await;
+    // Bob is behind a connection himself, and so is whom he is told to.
+    let told = GuestProxy::from(Proxy::<Guest>::connect_with(&bob.client, eves.proxy().uri()).await.unwrap());
+    told.befriend(bob.guest.clone()).await.unwrap();
+    let friend = eve.guest.friend().await.unwrap().unwrap();
+    assert_eq!(friend.hear("from eve to bob".to_owned()).await.unwrap(), 1);
+    assert_eq!(bob.heard.all(), ["from eve to bob"]);
+}
+
+#[actix::test]
+async fn many_calls_are_passed_on_at_once_and_given_up_one_by_one() {
+    let world = World::new().await;
+    let eve = world.visitor().await;
+    eve.room.enter(eve.guest.clone()).await.unwrap();
+    let (_client, guest) = passed_on(&world).await;
+    let calls: Vec<_> = (0..200).map(|n| tokio::spawn(guest.hear(n.to_string()))).collect();
+    for (n, call) in calls.into_iter().enumerate() {
+        assert_eq!(call.await.unwrap().unwrap(), n as u64 + 1, "in the order in which they were made");
+    }
+    let never = tokio::spawn(guest.never());
+    settle().await;
+    never.abort();
+    settle().await;
+    // Whoever has the object to itself was stopped, or nobody else would be heard.
+    assert_eq!(guest.hear("free".to_owned()).await.unwrap(), 201);
+}
+
+#[actix::test]
+async fn when_the_connection_in_between_is_lost_third_parties_are_told_the_truth_at_once() {
+    let world = World::new().await;
+    let flaky = Arc::new(Flaky::new(Arc::clone(&world.network), []));
+    let network = Arc::clone(&flaky) as _;
+    let eve = world.visitor_over(&network).await;
+    eve.room.enter(eve.guest.clone()).await.unwrap();
+    let (_client, guest) = passed_on(&world).await;
+    let call = tokio::spawn(guest.never());
+    settle().await;
+    flaky.reset_all();
+    let error = call.await.unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Unknown(Unknown::Aborted { .. })), "it was under way: {error:?}");
+    let error = guest.hear("hello".to_owned()).await.unwrap_err();
+    assert!(matches!(error, CallError::NotStarted(NotStarted::Unreachable { .. })), "{error:?}");
+
+    eve.room.guests().await.unwrap();
+    assert_eq!(guest.hear("hello".to_owned()).await.unwrap(), 1, "whoever comes back is called again");
+}
+
+#[actix::test]
+async fn what_cannot_be_passed_on_is_refused_and_never_runs() {
+    let world = World::new().await;
+    let eve = world.visitor().await;
+    eve.room.enter(eve.guest.clone()).await.unwrap();
+    let (client, guest) = passed_on(&world).await;
+    let unsupported = |error: &NotStarted| matches!(error, NotStarted::Unsupported { .. });
+    assert!(matches!(guest.count(3).await, Err(CallError::NotStarted(why)) if unsupported(&why)));
+    assert!(matches!(guest.hear("once".to_owned()).once().await, Err(CallError::NotStarted(why)) if unsupported(&why)));
+    let uri = guest.proxy().uri().to_string();
+    // Another number is nobody's.
+    let last = uri.rfind('~').unwrap() - 1;
+    let other = if uri.as_bytes()[last] == b'0' { "1" } else { "0" };
+    let stranger = format!("{}{other}{}", &uri[..last], &uri[last + 1..]);
+    let error = DynProxy::connect_with(&client, stranger).await.err().unwrap();
+    assert!(matches!(error.why, NotStarted::StaleReference { .. }), "{error:?}");
+    assert_eq!(eve.heard.all(), [] as [String; 0]);
+}
