@@ -4,6 +4,7 @@
 //! - Must never know: who runs an object, sockets, actix.
 
 pub mod attempts;
+pub mod attributes;
 pub mod context;
 pub mod facts;
 pub(crate) mod first_fault;
