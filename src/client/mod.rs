@@ -5,6 +5,7 @@
 //! - Must never know: actix, the daemon, name servers.
 
 #[cfg(feature = "blocking")]
+pub mod attributes;
 mod background;
 mod backoff;
 pub mod batch;

@@ -129,6 +129,10 @@ impl<A: Interface + ?Sized> Proxy<A> {
         Proxy::lazy_with(&client, self.link.uri.clone())
     }
 
+    pub(super) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
     /// Where the object was said to be.
     pub fn uri(&self) -> &Uri {
         &self.link.uri

@@ -4,6 +4,7 @@
 //! - Must never know: naming; they meet in `serve.rs`.
 
 #[expect(clippy::module_inception, reason = "the file of `Daemon`, as each type has its own")]
+pub mod attributes;
 pub mod daemon;
 pub mod deliver;
 mod drain;

@@ -84,15 +84,12 @@ pub fn run<T, M: RemoteMessage>(
     }
 }
 
-/// The names of the attributes among methods, without those that are nested.
-pub(crate) fn names(methods: &[Method]) -> impl Iterator<Item = &'static str> {
-    methods
-        .iter()
-        .filter(|method| method.flags.contains(MethodFlags::ATTRIBUTE) && !method.name.contains('.'))
-        .map(|method| method.name)
+/// Whether a method of this name is an attribute, and not one of something nested.
+pub(crate) fn is_own_attribute(name: &str, flags: MethodFlags) -> bool {
+    flags.contains(MethodFlags::ATTRIBUTE) && !name.contains('.')
 }
 
-/// Whether this is a method that users wrote: no attribute, and not one that reads and writes those.
-pub(crate) fn is_listed(method: &Method) -> bool {
-    !method.flags.contains(MethodFlags::ATTRIBUTE) && !messages::is_reserved(method.name)
+/// Whether it is one that users wrote: no attribute, and not what reads and writes those.
+pub(crate) fn is_listed(name: &str, flags: MethodFlags) -> bool {
+    !flags.contains(MethodFlags::ATTRIBUTE) && !messages::is_reserved(name)
 }

@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::codec::Value;
 use crate::codec::budget::Budget;
 use crate::object::attributes::path::{self, Step};
-use crate::object::attributes::{AttributeError, AttributeValue, Attributes};
-use crate::object::interface::{Method, MethodFlags};
+use crate::object::attributes::{AttributeError, AttributeValue, Attributes, is_own_attribute};
+use crate::object::interface::Method;
 use crate::object::invocation::nearest;
 use crate::object::signature::shape_of;
 
@@ -77,12 +77,20 @@ impl Access<'_> {
     /// # Errors
     /// There is nothing, or it cannot be sent.
     pub fn read<T: Serialize + ?Sized>(self, attribute: &T) -> Result<Value, AttributeError> {
-        let whole = Value::from_serialize(attribute)
-            .map_err(|problem| AttributeError::Unreadable { path: self.path(), problem: problem.to_string() })?;
+        let whole = self.value(attribute)?;
         if self.ends() {
             return Ok(whole);
         }
         path::find(&whole, self.steps, self.depth + 1).cloned()
+    }
+
+    /// The value of the attribute as a whole.
+    ///
+    /// # Errors
+    /// It cannot be sent.
+    pub fn value<T: Serialize + ?Sized>(self, attribute: &T) -> Result<Value, AttributeError> {
+        Value::from_serialize(attribute)
+            .map_err(|problem| AttributeError::Unreadable { path: self.path(), problem: problem.to_string() })
     }
 
     /// The same of nested state: all of its attributes, or one of them.
@@ -93,7 +101,7 @@ impl Access<'_> {
         if !self.ends() {
             return state.read(Access { depth: self.depth + 1, ..self });
         }
-        let own = T::TABLE.iter().filter(|method| is_attribute(method) && !method.name.contains('.'));
+        let own = T::TABLE.iter().filter(|method| is_own_attribute(method.name, method.flags));
         own.map(|method| {
             let mut steps = self.steps.to_vec();
             steps.push(Step::Name(method.name.to_owned()));
@@ -109,7 +117,7 @@ impl Access<'_> {
     /// # Errors
     /// There is nothing, or it does not take the value.
     pub fn write<T: AttributeValue>(self, attribute: &mut T, value: Value) -> Result<(), AttributeError> {
-        *attribute = self.fitted(value, || Value::from_serialize(attribute).map_err(|problem| problem.to_string()))?;
+        *attribute = self.fitted(value, || self.value(attribute))?;
         Ok(())
     }
 
@@ -131,7 +139,7 @@ impl Access<'_> {
     pub fn fitted<T: AttributeValue>(
         self,
         value: Value,
-        before: impl FnOnce() -> Result<Value, String>,
+        before: impl FnOnce() -> Result<Value, AttributeError>,
     ) -> Result<T, AttributeError> {
         let wrong = |problem: String| AttributeError::WrongType {
             path: self.path(),
@@ -141,13 +149,11 @@ impl Access<'_> {
         if self.ends() {
             return value.to(&Budget::default()).map_err(|problem| wrong(problem.to_string()));
         }
-        let mut whole = before().map_err(|problem| AttributeError::Unreadable { path: self.path(), problem })?;
+        let mut whole = before()?;
         path::put(&mut whole, self.steps, self.depth + 1, value)?;
         let whole: T = whole.to(&Budget::default()).map_err(|problem| wrong(problem.to_string()))?;
         // A struct reads as a map does, but passes over a key that it has no field for.
-        Value::from_serialize(&whole)
-            .map_err(|problem| wrong(problem.to_string()))
-            .and_then(|after| path::find(&after, self.steps, self.depth + 1).map(drop))?;
+        path::find(&self.value(&whole)?, self.steps, self.depth + 1)?;
         Ok(whole)
     }
 
@@ -168,14 +174,10 @@ impl Access<'_> {
     pub fn unknown(self, table: &[Method]) -> AttributeError {
         let before = path::written(&self.steps[..self.depth]);
         let dot = if before.is_empty() { "" } else { "." };
-        let known = table.iter().filter(|method| is_attribute(method) && !method.name.contains('.'));
+        let known = table.iter().filter(|method| is_own_attribute(method.name, method.flags));
         let near = nearest(self.name(), known.map(|method| method.name));
         AttributeError::Unknown { path: self.path(), nearest: near.map(|name| format!("{before}{dot}{name}")) }
     }
-}
-
-fn is_attribute(method: &Method) -> bool {
-    method.flags.contains(MethodFlags::ATTRIBUTE)
 }
 
 /// What a method that sets an attribute may return: nothing, or a `Result` without a value, whose error refuses.

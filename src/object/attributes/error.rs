@@ -9,7 +9,9 @@ use crate::codec::Value;
 #[non_exhaustive]
 pub enum AttributeError {
     /// The path cannot be read as one.
-    #[error("{path:?} is no path of an attribute: {problem}; write it as in `address.street`, `history[3]` or `rates[\"eur\"]`")]
+    #[error(
+        "{path:?} is no path of an attribute: {problem}; write it as in `address.street`, `history[3]` or `rates[\"eur\"]`"
+    )]
     BadPath {
         /// What was asked for.
         path: String,

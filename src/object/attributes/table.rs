@@ -1,6 +1,6 @@
 //! The method tables of objects with attributes, put together by the compiler: paths are names of their own in them.
 
-use crate::object::attributes::{AttributeValue, Attributes};
+use crate::object::attributes::{AttributeValue, Attributes, is_own_attribute};
 use crate::object::interface::{Method, MethodFlags};
 use crate::object::signature::{Shape, Signature, shape_of};
 
@@ -20,7 +20,7 @@ fn signature_of_value<T: AttributeValue>() -> Signature {
 }
 
 fn signature_of_nested<T: Attributes>() -> Signature {
-    let own = T::TABLE.iter().filter(|method| method.flags.contains(MethodFlags::ATTRIBUTE) && !method.name.contains('.'));
+    let own = T::TABLE.iter().filter(|method| is_own_attribute(method.name, method.flags));
     let fields = own.map(|method| (method.name.to_owned(), (method.signature)().reply)).collect();
     let full = std::any::type_name::<T>();
     let name = full.rfind("::").map_or(full, |at| &full[at + 2..]).to_owned();
