@@ -144,7 +144,7 @@ pub(crate) fn nested(object: &Object) -> TokenStream {
     });
     quote! {
         #[doc(hidden)]
-        #[allow(deprecated, private_interfaces)]
+        #[allow(deprecated, private_interfaces, unreachable_pub)]
         impl #interface {
             pub const __METHODS: &'static [#private::Method] = &[#(#private::Method::of::<#messages>()),*];
 

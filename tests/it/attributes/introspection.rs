@@ -1,8 +1,12 @@
 use pyroxene::daemon::introspection::{DAEMON_ID, DaemonObject, Describe, GetMetadata};
+use pyroxene::codec::call::{NamedCall, NamedConnect};
+use pyroxene::transport::SystemNetwork;
 use pyroxene::uri::ObjectId;
-use pyroxene::{Proxy, Uri};
+use pyroxene::wire::{CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
+use pyroxene::{Proxy, Uri, args};
 
 use super::*;
+use crate::support::raw_peer::RawPeer;
 
 #[actix::test]
 async fn the_daemon_tells_of_attributes() {
@@ -25,4 +29,38 @@ async fn the_daemon_tells_of_attributes() {
     let metadata = daemon.send(GetMetadata { object_id: described.id }).await.unwrap();
     assert_eq!(metadata.attrs, ["owner", "balance", "history", "rates", "address"]);
     assert_eq!(metadata.methods, ["deposit", "address.geo.swap", "address.move_to"]);
+}
+
+/// A frame in JSON.
+fn json(kind: MessageType, payload: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    let frame = FrameWriter::begin(&mut out, kind, SerializerId::JSON, Flags::default(), 1, CorrelationId::NONE);
+    payload(&mut out);
+    frame.finish(&mut out, u32::MAX).unwrap();
+    out
+}
+
+#[actix::test]
+async fn clients_of_pyro_read_and_write_attributes() {
+    let (daemon, _) = accounts().await;
+    let mut peer = RawPeer::connect(&SystemNetwork, daemon.endpoint()).await;
+    let connect = NamedConnect { object: "object".into() };
+    peer.send(&json(MessageType::Connect, |out| connect.encode(SerializerId::JSON, out).unwrap())).await;
+    let answer = peer.frame().await.unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
+    assert_eq!(answer["meta"]["attrs"], serde_json::json!(["owner", "balance", "history", "rates", "address"]));
+    assert_eq!(answer["meta"]["methods"], serde_json::json!(["deposit", "address.geo.swap", "address.move_to"]));
+    for (method, args, reply) in [
+        ("__getattr__", args!["owner"], "\"alice\""),
+        ("__setattr__", args!["owner", "eve"], "null"),
+        ("__getattr__", args!["owner"], "\"eve\""),
+    ] {
+        let call = NamedCall { object: "object".into(), method: method.into(), args };
+        peer.send(&json(MessageType::Invoke, |out| call.encode(SerializerId::JSON, out).unwrap())).await;
+        assert_eq!(peer.frame().await.unwrap().payload[..], *reply.as_bytes());
+    }
+    let call = NamedCall { object: "object".into(), method: "__setattr__".into(), args: args!["pin", 7] };
+    peer.send(&json(MessageType::Invoke, |out| call.encode(SerializerId::JSON, out).unwrap())).await;
+    let fault = peer.fault().await;
+    assert_eq!((fault.class.as_str(), fault.message.as_str()), ("AttributeError", "there is no attribute \"pin\""));
 }
