@@ -297,3 +297,64 @@ impl Attribute {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{assert_has, mistakes};
+
+    #[test]
+    fn each_attribute_has_its_type_and_its_access() {
+        let code = derive(quote! {
+            struct Address {
+                /// Where the letters go.
+                #[remote(attr)]
+                street: String,
+                #[remote(attr(read), name = "count")]
+                moves: u64,
+                #[remote(nested)]
+                geo: Geo,
+                key: String,
+            }
+        })
+        .unwrap();
+        let table = "::pyroxene::__private::attribute_table";
+        assert_has(&code, &format!("{table}::attribute::<String>(\"street\", true, \"Where the letters go.\")"));
+        assert_has(&code, &format!("{table}::attribute::<u64>(\"count\", false, \"\")"));
+        assert_has(&code, &format!("{table}::nested::<Geo>(\"geo\", \"\")"));
+        assert_has(&code, "\"street\" => at.write(&mut self.street, value),");
+        assert_has(&code, "\"count\" => ::core::result::Result::Err(at.read_only(");
+        assert_has(&code, "\"geo\" => at.read_nested(&mut self.geo),");
+    }
+
+    #[test]
+    fn all_mistakes_are_found() {
+        let found = mistakes(derive(quote! {
+            struct Address<T> {
+                #[remote(attr, nested)] street: String,
+                #[remote(name = "street", attr)] other: T,
+                #[remote(attr(write))] third: T,
+            }
+        }));
+        assert_eq!(found.len(), 4, "{found:#?}");
+        let nothing = mistakes(derive(quote!(
+            struct Address {
+                street: String,
+            }
+        )));
+        assert!(nothing[0].contains("nothing in it can be reached"), "{nothing:?}");
+        let unnamed = mistakes(derive(quote!(
+            struct Address(#[remote(attr)] String);
+        )));
+        assert!(unnamed[0].contains("no name to call the attribute by"), "{unnamed:?}");
+        let variant = mistakes(derive(quote!(
+            enum Address {
+                One {
+                    #[remote(attr)]
+                    street: String,
+                },
+            }
+        )));
+        assert!(variant[0].contains("only the fields of a struct"), "{variant:?}");
+    }
+}

@@ -27,7 +27,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::client::attributes::{GetCall, SetCall};
+use crate::client::attributes::{GetCall, SetCall, WatchCall};
 use crate::client::background::{Background, Gone, drives_tasks};
 use crate::client::batch::{BatchCall, CallList};
 use crate::client::call::Call;
@@ -40,6 +40,7 @@ pub use crate::client::proxy::Proxy;
 use crate::codec::Value;
 use crate::object::attributes::AttributeError;
 use crate::object::interface::Interface;
+use crate::object::items::Items;
 use crate::object::message::RemoteMessage;
 use crate::object::outcome::{NotStarted, Unknown};
 use crate::uri::Uri;
@@ -92,6 +93,12 @@ impl<M: RemoteMessage<Error = AttributeError>> Wait for SetCall<M> {
             Ok(call) => call.wait(),
             Err(problem) => Err(CallError::NotStarted(problem.unwrap_or(NotStarted::Cancelled))),
         }
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Wait for WatchCall<T> {
+    fn wait(self) -> Self::Output {
+        self.call.wait().map(Items::typed)
     }
 }
 

@@ -107,7 +107,7 @@ impl<A: AttributeActor> ActorFuture<A> for Watcher {
         }
         let Some(state) = actor.state() else { return Poll::Pending };
         match access::read(state, &self.path) {
-            Ok(value) if value == self.last => Poll::Pending,
+            Ok(value) if access::is_same(&value, &self.last) => Poll::Pending,
             Ok(value) => {
                 self.last = value.clone();
                 self.sender.put(value);

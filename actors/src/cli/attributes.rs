@@ -1,8 +1,7 @@
 //! `pyroxene get`, `set` and `watch`: the attributes of any object.
 
-use pyroxene::client::error::CallError;
 use pyroxene::uri::Uri;
-use pyroxene::{AttributeError, DynProxy};
+use pyroxene::{AttributeError, CallError, DynProxy};
 
 use crate::cli::app::App;
 use crate::cli::failure::Failure;
@@ -75,7 +74,8 @@ impl Set {
 impl Watch {
     pub(super) async fn run(&self, app: &App) -> Result<(), Failure> {
         let (uri, proxy) = self.of.connect(app).await?;
-        let mut changes = proxy.watch(&self.of.attribute).await.map_err(|error| self.of.explain("watching", &uri, error))?;
+        let mut changes =
+            proxy.watch(&self.of.attribute).await.map_err(|error| self.of.explain("watching", &uri, error))?;
         while let Some(value) = changes.next().await {
             let value = value.map_err(|error| Failure::from(error).during(self.of.what("watching", &uri)))?;
             app.screen.json(&json::of(&value));
@@ -88,7 +88,8 @@ impl Attribute {
     async fn connect(&self, app: &App) -> Result<(Uri, DynProxy), Failure> {
         let uri = app.uri(&self.uri)?;
         let connected = DynProxy::connect_with(&app.client, uri.clone()).await;
-        let proxy = connected.map_err(|error| Failure::from(error).during("did not run").during(self.what("asking", &uri)))?;
+        let proxy =
+            connected.map_err(|error| Failure::from(error).during("did not run").during(self.what("asking", &uri)))?;
         Ok((uri, proxy))
     }
 

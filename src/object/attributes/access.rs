@@ -48,10 +48,29 @@ pub fn compare_and_set<T: Attributes>(
     let steps = path::parse(path)?;
     let at = Access { steps: &steps, depth: 0 };
     let found = state.read(at)?;
-    if found != *expected {
+    if !is_same(&found, expected) {
         return Err(AttributeError::Changed { path: path.to_owned(), found });
     }
     state.write(at, value)
+}
+
+/// Whether two values say the same. The entries of a hash map have no order.
+pub(crate) fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::List(ones), Value::List(others)) => {
+            ones.len() == others.len() && ones.iter().zip(others).all(|(one, other)| is_same(one, other))
+        }
+        (Value::Map(ones), Value::Map(others)) => {
+            let sorted = |entries: &'_ [(Value, Value)]| -> Vec<(Value, Value)> {
+                let mut entries = entries.to_vec();
+                entries.sort_by_cached_key(|(key, _)| key.to_string());
+                entries
+            };
+            let same = |(one, other): ((Value, Value), (Value, Value))| one.0 == other.0 && is_same(&one.1, &other.1);
+            ones.len() == others.len() && (ones == others || sorted(ones).into_iter().zip(sorted(others)).all(same))
+        }
+        _ => one == other,
+    }
 }
 
 impl Access<'_> {
@@ -205,5 +224,20 @@ impl SetOutcome for () {
 impl<E: std::fmt::Display> SetOutcome for Result<(), E> {
     fn refusal(self) -> Result<(), String> {
         self.map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_a_map_says_nothing() {
+        let map = |entries: &[(&str, i64)]| -> Value { entries.iter().map(|(key, value)| (*key, *value)).collect() };
+        let list = |value: Value| Value::from(vec![value]);
+        assert!(is_same(&list(map(&[("a", 1), ("b", 2)])), &list(map(&[("b", 2), ("a", 1)]))));
+        assert!(!is_same(&map(&[("a", 1), ("b", 2)]), &map(&[("b", 1), ("a", 2)])));
+        assert!(!is_same(&map(&[("a", 1)]), &map(&[("a", 1), ("b", 2)])));
+        assert!(!is_same(&list(Value::Null), &Value::Null));
     }
 }

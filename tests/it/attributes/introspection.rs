@@ -1,5 +1,5 @@
-use pyroxene::daemon::introspection::{DAEMON_ID, DaemonObject, Describe, GetMetadata};
 use pyroxene::codec::call::{NamedCall, NamedConnect};
+use pyroxene::daemon::introspection::{DAEMON_ID, DaemonObject, Describe, GetMetadata};
 use pyroxene::transport::SystemNetwork;
 use pyroxene::uri::ObjectId;
 use pyroxene::wire::{CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
