@@ -48,7 +48,12 @@ pub(crate) fn of_fields(input: &DeriveInput, mistakes: &mut Mistakes) -> Vec<Att
     let mut attributes = Vec::new();
     for (index, field) in fields.into_iter().enumerate() {
         let options = Options::read(&field.attrs, Place::FIELD, mistakes);
-        let Some(keyword) = options.of_attribute(mistakes) else { continue };
+        let Some(keyword) = options.of_attribute(mistakes) else {
+            if let Some(name) = &options.name {
+                mistakes.at(name, "this field is hidden, and nobody calls it: write `attr` beside its name");
+            }
+            continue;
+        };
         if !is_struct {
             mistakes.at(
                 keyword,

@@ -67,6 +67,9 @@ pub(crate) fn attribute(
 ) -> Option<Attribute> {
     let keyword = options.of_attribute(mistakes)?;
     let signature = &function.sig;
+    for span in [options.idempotent, options.oneway, options.cancellable].into_iter().flatten() {
+        mistakes.add(syn::Error::new(span, "an attribute is read and written, not called: remove this"));
+    }
     name(signature, mistakes);
     conditions(&function.attrs, mistakes);
     qualifiers(signature, mistakes);
@@ -117,6 +120,7 @@ pub(crate) fn attribute(
 /// The method that sets an attribute, with the type it takes.
 fn setter(function: &ImplItemFn, this: &TokenStream, mistakes: &mut Mistakes) -> Option<(syn::Ident, Type)> {
     let signature = &function.sig;
+    Options::read(&function.attrs, Place::SETTER, mistakes);
     conditions(&function.attrs, mistakes);
     qualifiers(signature, mistakes);
     if let Some(token) = &signature.asyncness {

@@ -31,6 +31,8 @@ impl Place {
     /// On a method of an `impl` block.
     pub(crate) const METHOD: Place =
         Place { name: "a method", options: &["idempotent", "oneway", "cancellable", "name", "attr", "nested"] };
+    /// On a method that sets an attribute.
+    pub(crate) const SETTER: Place = Place { name: "a method that sets an attribute", options: &[] };
     /// On a method of a shared trait, or of nested state.
     pub(crate) const PLAIN_METHOD: Place =
         Place { name: "a method here", options: &["idempotent", "oneway", "cancellable", "name"] };
