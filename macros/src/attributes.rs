@@ -32,7 +32,7 @@ pub(crate) enum Source {
     /// A method that returns it, and one that sets it, with the type that takes.
     Method {
         get: Ident,
-        set: Option<(Ident, Type)>,
+        set: Option<(Ident, Box<Type>)>,
     },
     /// A method that returns nested state to write to.
     NestedMethod(Ident),

@@ -118,7 +118,7 @@ pub(crate) fn attribute(
 }
 
 /// The method that sets an attribute, with the type it takes.
-fn setter(function: &ImplItemFn, this: &TokenStream, mistakes: &mut Mistakes) -> Option<(syn::Ident, Type)> {
+fn setter(function: &ImplItemFn, this: &TokenStream, mistakes: &mut Mistakes) -> Option<(syn::Ident, Box<Type>)> {
     let signature = &function.sig;
     Options::read(&function.attrs, Place::SETTER, mistakes);
     conditions(&function.attrs, mistakes);
@@ -130,7 +130,8 @@ fn setter(function: &ImplItemFn, this: &TokenStream, mistakes: &mut Mistakes) ->
         );
     }
     if let [FnArg::Receiver(_), FnArg::Typed(argument)] = signature.inputs.iter().collect::<Vec<_>>()[..] {
-        return Some((signature.ident.clone(), owned(&argument.ty, "an attribute", Some(this), mistakes)));
+        let ty = owned(&argument.ty, "an attribute", Some(this), mistakes);
+        return Some((signature.ident.clone(), Box::new(ty)));
     }
     mistakes.at(
         &signature.inputs,

@@ -49,7 +49,7 @@ pub fn dispatch<A: AttributeActor>(actor: &mut A, place: usize, invocation: Invo
         0 => answer::<GetAttribute>(invocation, |ask| access::read(state, &ask.name)),
         1 => answer::<SetAttribute>(invocation, |ask| access::write(state, &ask.name, ask.value)),
         2 => {
-            answer::<GetAttributes>(invocation, |ask| ask.names.iter().map(|name| access::read(state, name)).collect())
+            answer::<GetAttributes>(invocation, |ask| ask.names.iter().map(|name| access::read(state, name)).collect());
         }
         3 => answer::<CompareAndSet>(invocation, |ask| {
             access::compare_and_set(state, &ask.name, &ask.expected, ask.value)

@@ -42,9 +42,10 @@ fn json(kind: MessageType, payload: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 
 #[actix::test]
 async fn clients_of_pyro_read_and_write_attributes() {
-    let (daemon, _) = accounts().await;
+    let (daemon, [here, _]) = accounts().await;
+    let object = here.uri().to_string().rsplit_once('/').unwrap().1.to_owned();
     let mut peer = RawPeer::connect(&SystemNetwork, daemon.endpoint()).await;
-    let connect = NamedConnect { object: "object".into() };
+    let connect = NamedConnect { object: object.clone() };
     peer.send(&json(MessageType::Connect, |out| connect.encode(SerializerId::JSON, out).unwrap())).await;
     let answer = peer.frame().await.unwrap();
     let answer: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
@@ -55,11 +56,11 @@ async fn clients_of_pyro_read_and_write_attributes() {
         ("__setattr__", args!["owner", "eve"], "null"),
         ("__getattr__", args!["owner"], "\"eve\""),
     ] {
-        let call = NamedCall { object: "object".into(), method: method.into(), args };
+        let call = NamedCall { object: object.clone(), method: method.into(), args };
         peer.send(&json(MessageType::Invoke, |out| call.encode(SerializerId::JSON, out).unwrap())).await;
         assert_eq!(peer.frame().await.unwrap().payload[..], *reply.as_bytes());
     }
-    let call = NamedCall { object: "object".into(), method: "__setattr__".into(), args: args!["pin", 7] };
+    let call = NamedCall { object, method: "__setattr__".into(), args: args!["pin", 7] };
     peer.send(&json(MessageType::Invoke, |out| call.encode(SerializerId::JSON, out).unwrap())).await;
     let fault = peer.fault().await;
     assert_eq!((fault.class.as_str(), fault.message.as_str()), ("AttributeError", "there is no attribute \"pin\""));
