@@ -4,8 +4,8 @@
 //!   through the [`Resolver`](client::Resolver) it is given.
 //! - Must never know: actix, the daemon, name servers.
 
-#[cfg(feature = "blocking")]
 pub mod attributes;
+#[cfg(feature = "blocking")]
 mod background;
 mod backoff;
 pub mod batch;

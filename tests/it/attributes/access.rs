@@ -1,4 +1,4 @@
-use pyroxene::{AttributeError, CallError, DynProxy, NotStarted, Value, args};
+use pyroxene::{AttributeError, CallError, NotStarted, Value, args};
 
 use super::*;
 
@@ -175,7 +175,7 @@ async fn an_object_without_attributes_says_so() {
     }
 
     let (_daemon, proxies) = both(Bare::default).await;
-    for any in proxies.map(|proxy| DynProxy::from(proxy.untyped())) {
+    for any in proxies.map(|proxy| proxy.untyped()) {
         let Err(CallError::NotStarted(NotStarted::Unsupported { problem, .. })) = any.get("owner").await else {
             panic!("it has none");
         };
