@@ -78,6 +78,7 @@ pub mod __private;
 #[cfg(any(doc, doctest))]
 pub mod manual;
 
+pub use client::attributes::{ChangesCall, GetCall, SetCall};
 pub use client::batch::{Batch, DynBatch};
 #[cfg(feature = "blocking")]
 #[doc(inline)]
@@ -108,8 +109,9 @@ pub use daemon::restart::Restart;
 #[cfg(feature = "daemon")]
 pub use daemon::{BindError, SpawnError};
 #[cfg(feature = "macros")]
-pub use macros::{RemoteMessage, RemoteObject, main, remote};
+pub use macros::{RemoteAttributes, RemoteMessage, RemoteObject, main, remote};
 pub use naming::NameServer;
+pub use object::attributes::AttributeError;
 pub use object::context::CallContext;
 pub use object::ended::{Ended, Ending};
 pub use object::facts::AnnotationError;

@@ -1,5 +1,41 @@
 //! The derives and attributes, each with one of its uses.
 
+/// Nested in an object it is reached where it is:
+///
+/// ```
+/// # #[cfg(feature = "daemon")] {
+/// use pyroxene::{Daemon, RemoteAttributes};
+///
+/// #[derive(Default, RemoteAttributes)]
+/// struct Address {
+///     #[remote(attr)]
+///     street: String,
+/// }
+///
+/// #[derive(Default)]
+/// struct Account {
+///     address: Address,
+/// }
+///
+/// #[pyroxene::remote]
+/// impl Account {
+///     #[remote(nested)]
+///     pub fn address(&mut self) -> &mut Address {
+///         &mut self.address
+///     }
+/// }
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let daemon = Daemon::bind("127.0.0.1:0").await?;
+/// let account = daemon.supervise("bank.alice", Account::default).await?;
+/// account.set("address.street", "Elm St 2").await?;
+/// assert_eq!(account.get::<String>("address.street").await?, "Elm St 2");
+/// # Ok(()) }
+/// # actix_rt::System::new().block_on(example()).unwrap();
+/// # }
+/// ```
+pub use pyroxene_macros::RemoteAttributes;
+
 /// With actix's own derive next to it, one struct is the message of the handler and of its callers elsewhere:
 ///
 /// ```

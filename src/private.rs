@@ -2,10 +2,16 @@
 
 pub use serde;
 
+pub use crate::client::attributes::{GetCall, SetCall};
 pub use crate::client::call::Call;
 pub use crate::client::connect::{IntoProxy, IntoUri};
 pub use crate::client::promise::Reference;
 pub use crate::client::proxy::Proxy;
+pub use crate::codec::Value;
+pub use crate::object::attributes::access::Access;
+pub use crate::object::attributes::{
+    AttributeError, Attributes, NoMethods, messages as attribute_messages, run as run_nested, table as attribute_table,
+};
 pub use crate::object::interface::{Accepts, Interface, Method, MethodFlags};
 pub use crate::object::invocation::Invocation;
 pub use crate::object::items::{Incoming, ItemSource, Items};
@@ -16,6 +22,7 @@ pub use actix;
 
 #[cfg(feature = "daemon")]
 pub use crate::daemon::{
+    attributes::{AttributeActor, dispatch as dispatch_attribute},
     deliver::Deliver,
     host::{Host, Hosted},
     program::main,
@@ -50,6 +57,18 @@ pub const fn is_new_name(methods: &[Method], place: usize) -> bool {
             return false;
         }
         earlier += 1;
+    }
+    true
+}
+
+/// Whether no two methods have the same name.
+pub const fn are_new_names(methods: &[Method]) -> bool {
+    let mut place = 0;
+    while place < methods.len() {
+        if !is_new_name(methods, place) {
+            return false;
+        }
+        place += 1;
     }
     true
 }

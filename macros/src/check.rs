@@ -2,12 +2,15 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{Attribute, FnArg, Pat, PatType, Receiver, ReturnType, Signature, Type, parse_quote, parse2};
+use syn::{
+    Attribute as Written, FnArg, ImplItemFn, Pat, PatType, Receiver, ReturnType, Signature, Type, parse_quote, parse2,
+};
 
+use crate::attributes::{Attribute, Source};
 use crate::mistakes::Mistakes;
 use crate::model::{Argument, Method, Returns, bare};
-use crate::names::{text, without_self};
-use crate::options::{Options, Place};
+use crate::names::{first_paragraph, text, without_self};
+use crate::options::{Access, Options, Place, is_reserved};
 
 /// Names that the proxy has functions of its own for.
 const OF_THE_PROXY: [&str; 3] = ["connect", "proxy", "retrying"];
@@ -15,11 +18,13 @@ const OF_THE_PROXY: [&str; 3] = ["connect", "proxy", "retrying"];
 /// The method that a signature describes. `this` is what `Self` stands for, if it stands for one type.
 pub(crate) fn method(
     signature: &Signature,
-    attrs: &[Attribute],
+    attrs: &[Written],
     this: Option<&TokenStream>,
     mistakes: &mut Mistakes,
 ) -> Method {
-    let options = Options::read(attrs, Place::METHOD, mistakes);
+    // That of an attribute was looked at before.
+    let place = if this.is_some() { Place::METHOD } else { Place::PLAIN_METHOD };
+    let options = Options::read(attrs, place, mistakes);
     name(signature, mistakes);
     conditions(attrs, mistakes);
     qualifiers(signature, mistakes);
@@ -52,13 +57,99 @@ pub(crate) fn method(
     }
 }
 
+/// The attribute that a method returns, `options` say so; `set` is the method that sets it, if there is one.
+pub(crate) fn attribute(
+    function: &ImplItemFn,
+    options: &Options,
+    set: Option<&ImplItemFn>,
+    this: &TokenStream,
+    mistakes: &mut Mistakes,
+) -> Option<Attribute> {
+    let keyword = options.of_attribute(mistakes)?;
+    let signature = &function.sig;
+    for span in [options.idempotent, options.oneway, options.cancellable].into_iter().flatten() {
+        mistakes.add(syn::Error::new(span, "an attribute is read and written, not called: remove this"));
+    }
+    name(signature, mistakes);
+    conditions(&function.attrs, mistakes);
+    qualifiers(signature, mistakes);
+    if let Some(token) = &signature.asyncness {
+        mistakes.at(token, "an attribute is read at once: make it a plain `fn`, or a method");
+    }
+    if let Some(argument) = signature.inputs.iter().nth(1) {
+        mistakes.at(argument, "an attribute is read without arguments: remove this, or make it a method");
+    }
+    let changes = signature.receiver().is_some_and(|receiver| changes(receiver, mistakes));
+    let ReturnType::Type(_, output) = &signature.output else {
+        mistakes.at(&signature.ident, "an attribute is a value: return it");
+        return None;
+    };
+    let at = options.name.as_ref().map_or_else(|| quote!(#keyword), |name| quote!(#name));
+    let name = options
+        .name
+        .as_ref()
+        .map_or_else(|| syn::ext::IdentExt::unraw(&signature.ident).to_string(), syn::LitStr::value);
+    let doc = first_paragraph(&function.attrs);
+    if options.nested.is_some() {
+        let Type::Reference(reference) = bare(output) else {
+            mistakes.at(output, "what is nested is reached where it is: return it as `&mut Address`");
+            return None;
+        };
+        if !changes || reference.mutability.is_none() {
+            mistakes.at(
+                output,
+                "what is nested is reached to be read and written: `fn address(&mut self) -> &mut Address`",
+            );
+        }
+        let ty = (*reference.elem).clone();
+        return Some(Attribute { name, at, ty, doc, source: Source::NestedMethod(signature.ident.clone()) });
+    }
+    if changes {
+        mistakes.at(&signature.inputs, "reading an attribute changes nothing: write `&self`");
+    }
+    let ty = match bare(output) {
+        Type::Reference(_) => syn::parse_str(&owned_form(output)).unwrap_or_else(|_| (**output).clone()),
+        _ => (**output).clone(),
+    };
+    let ty = owned(&ty, "an attribute", Some(this), mistakes);
+    let read_only = matches!(options.attr, Some((_, Access::Read)));
+    let set = set.filter(|_| !read_only).and_then(|set| setter(set, this, mistakes));
+    Some(Attribute { name, at, ty, doc, source: Source::Method { get: signature.ident.clone(), set } })
+}
+
+/// The method that sets an attribute, with the type it takes.
+fn setter(function: &ImplItemFn, this: &TokenStream, mistakes: &mut Mistakes) -> Option<(syn::Ident, Box<Type>)> {
+    let signature = &function.sig;
+    Options::read(&function.attrs, Place::SETTER, mistakes);
+    conditions(&function.attrs, mistakes);
+    qualifiers(signature, mistakes);
+    if let Some(token) = &signature.asyncness {
+        mistakes.at(
+            token,
+            "an attribute is written at once: make it a plain `fn`, or name it otherwise to make it a method",
+        );
+    }
+    if let [FnArg::Receiver(_), FnArg::Typed(argument)] = signature.inputs.iter().collect::<Vec<_>>()[..] {
+        let ty = owned(&argument.ty, "an attribute", Some(this), mistakes);
+        return Some((signature.ident.clone(), Box::new(ty)));
+    }
+    mistakes.at(
+        &signature.inputs,
+        "this sets the attribute of its name, and so takes `&mut self` and one value; name it otherwise to make it a method",
+    );
+    None
+}
+
 /// Whether the proxy's method has this attribute as well.
-fn is_copied(attr: &Attribute) -> bool {
+fn is_copied(attr: &Written) -> bool {
     attr.path().is_ident("doc") || attr.path().is_ident("deprecated")
 }
 
 fn name(signature: &Signature, mistakes: &mut Mistakes) {
     let name = signature.ident.to_string();
+    if is_reserved(&name) {
+        mistakes.at(&signature.ident, format!("`{name}` is what reads and writes attributes: choose another name"));
+    }
     if OF_THE_PROXY.contains(&name.as_str()) {
         mistakes.at(
             &signature.ident,
@@ -71,7 +162,7 @@ fn name(signature: &Signature, mistakes: &mut Mistakes) {
 }
 
 /// A method that is sometimes there would give client and server different tables.
-fn conditions(attrs: &[Attribute], mistakes: &mut Mistakes) {
+fn conditions(attrs: &[Written], mistakes: &mut Mistakes) {
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr")) {
         mistakes
             .at(attr, "a remote method is always there: put the condition on the whole block, or inside the method");

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Data, DeriveInput, Field, Type, parse2};
+use syn::{DeriveInput, Type, parse2};
 
+use crate::attributes::{self, Attribute};
 use crate::mistakes::Mistakes;
 use crate::names::text;
 use crate::options::{Options, Place};
@@ -16,36 +17,28 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
     let input: DeriveInput = parse2(input)?;
     let mut mistakes = Mistakes::default();
     let options = Options::read(&input.attrs, Place::OBJECT, &mut mistakes);
-    for field in fields(&input.data) {
-        Options::read(&field.attrs, Place::FIELD, &mut mistakes);
-    }
-    let messages = messages(&input, &options, &mut mistakes);
-    let messages = mistakes.finish(messages)?;
+    let attributes = attributes::of_fields(&input, &mut mistakes);
+    let messages = messages(&input, &options, attributes.is_empty(), &mut mistakes);
+    let (messages, attributes) = mistakes.finish((messages, attributes))?;
 
     let krate = options.crate_path();
-    let interface = interface(&input, &krate, messages);
-    let object = object(&input, &krate, messages);
-    let names = unique_names(&input, &krate, messages);
+    let interface = interface(&input, &krate, messages, &attributes);
+    let object = object(&input, &krate, messages, &attributes);
+    let names = unique_names(&input, &krate, messages, &attributes);
     Ok(quote!(#interface #object #names))
 }
 
-fn fields(data: &Data) -> Vec<&Field> {
-    match data {
-        Data::Struct(data) => data.fields.iter().collect(),
-        Data::Enum(data) => data.variants.iter().flat_map(|variant| &variant.fields).collect(),
-        Data::Union(data) => data.fields.named.iter().collect(),
-    }
-}
-
 /// The messages listed, each once.
-fn messages<'a>(input: &DeriveInput, options: &'a Options, mistakes: &mut Mistakes) -> &'a [Type] {
+fn messages<'a>(input: &DeriveInput, options: &'a Options, needed: bool, mistakes: &mut Mistakes) -> &'a [Type] {
     const LIST: &str = "nothing is callable unless it is listed: write the messages the object answers to, \
                         `#[remote(methods(Withdraw, Balance))]`";
     let Some(methods) = &options.methods else {
-        mistakes.at(&input.ident, LIST);
+        if needed {
+            mistakes.at(&input.ident, LIST);
+        }
         return &[];
     };
-    if methods.messages.is_empty() {
+    if methods.messages.is_empty() && needed {
         mistakes.at(&methods.keyword, LIST);
     }
     let mut seen = HashSet::new();
@@ -58,7 +51,7 @@ fn messages<'a>(input: &DeriveInput, options: &'a Options, mistakes: &mut Mistak
     &methods.messages
 }
 
-fn interface(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> TokenStream {
+fn interface(input: &DeriveInput, krate: &TokenStream, messages: &[Type], attributes: &[Attribute]) -> TokenStream {
     let ident = &input.ident;
     let name = ident.to_string();
     let (generics, arguments, clause) = input.generics.split_for_impl();
@@ -78,18 +71,28 @@ fn interface(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> Tok
             }
         }
     });
+    let methods = quote!(#(#methods),*);
+    let (methods, attributes) = if attributes.is_empty() {
+        (quote!(&[#methods]), None)
+    } else {
+        let this = quote!(#ident);
+        let implemented = attributes::implement(krate, &this, attributes, false);
+        let accepts = attributes::accepts(krate, &this, messages.len());
+        (attributes::methods(krate, &this, &methods), Some(quote!(#implemented #accepts)))
+    };
     quote! {
         #[automatically_derived]
         #[diagnostic::do_not_recommend]
         impl #generics #krate::__private::Interface for #ident #arguments #clause {
             const NAME: &'static str = #name;
-            const METHODS: &'static [#krate::__private::Method] = &[#(#methods),*];
+            const METHODS: &'static [#krate::__private::Method] = #methods;
         }
         #(#accepts)*
+        #attributes
     }
 }
 
-fn object(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> TokenStream {
+fn object(input: &DeriveInput, krate: &TokenStream, messages: &[Type], attributes: &[Attribute]) -> TokenStream {
     let ident = &input.ident;
     let (generics, arguments, clause) = input.generics.split_for_impl();
     let private = quote!(#krate::__private);
@@ -102,7 +105,25 @@ fn object(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> TokenS
                 .run::<Self, #message>(self, invocation, ctx),
         }
     });
+    let (other, actor) = if attributes.is_empty() {
+        (quote!(_ => invocation.refuse_unlisted::<Self>(),), None)
+    } else {
+        let own = messages.len();
+        let actor = quote! {
+            #[automatically_derived]
+            impl #private::AttributeActor for #ident {
+                type State = Self;
+
+                fn state(&mut self) -> ::core::option::Option<&mut Self> {
+                    ::core::option::Option::Some(self)
+                }
+            }
+        };
+        (quote!(place => #private::dispatch_attribute(self, place - #own, invocation, ctx),), Some(actor))
+    };
     quote! {
+        #actor
+
         #[automatically_derived]
         impl #generics #private::RemoteObject for #ident #arguments #clause {
             type Actor = Self;
@@ -125,7 +146,7 @@ fn object(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> TokenS
                 };
                 match invocation.method() {
                     #(#arms)*
-                    _ => invocation.refuse_unlisted::<Self>(),
+                    #other
                 }
             }
         }
@@ -142,7 +163,14 @@ fn object(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> TokenS
 }
 
 /// Two messages of one name would be one method; their names are known to the compiler, not to the macro.
-fn unique_names(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> Option<TokenStream> {
+fn unique_names(
+    input: &DeriveInput,
+    krate: &TokenStream,
+    messages: &[Type],
+    attributes: &[Attribute],
+) -> Option<TokenStream> {
+    const METHOD: &str =
+        "a method has the same name on the wire: give this attribute another, `#[remote(attr, name = \"…\")]`";
     const TAKEN: &str =
         "another message of the list has the same name on the wire: give this one another, `#[remote(name = \"…\")]`";
     let ident = &input.ident;
@@ -156,7 +184,21 @@ fn unique_names(input: &DeriveInput, krate: &TokenStream, messages: &[Type]) -> 
             );
         }
     });
-    input.generics.params.is_empty().then(|| checks.collect())
+    let attributes = attributes.iter().enumerate().map(|(index, attribute)| {
+        let span = place(&attribute.at);
+        let krate = located(krate, span);
+        let own = messages.len();
+        quote_spanned! {span=>
+            const _: () = ::core::assert!(
+                #krate::__private::is_new_name(
+                    <#ident as #krate::__private::Interface>::METHODS,
+                    #own + #krate::__private::attribute_messages::METHODS.len() + #index,
+                ),
+                #METHOD,
+            );
+        }
+    });
+    input.generics.params.is_empty().then(|| checks.chain(attributes).collect())
 }
 
 #[cfg(test)]

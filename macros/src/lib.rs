@@ -9,6 +9,7 @@
 //!
 //! Every macro reads its whole input before it complains, and shows all mistakes at once, each at the token that has to change.
 
+mod attributes;
 mod check;
 mod derive_message;
 mod derive_object;
@@ -97,9 +98,46 @@ pub fn derive_remote_message(input: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `methods(…)` | the messages that can be called from afar |
 /// | `crate = "…"` | where `pyroxene` is found, if it was renamed |
+///
+/// | on a field | |
+/// |---|---|
+/// | `attr` | an attribute that can be read and written from afar |
+/// | `attr(read)` | one that can be read |
+/// | `nested` | a struct with attributes of its own, by [`RemoteAttributes`] |
+/// | `name = "…"` | the attribute's name, if not the field's |
 #[proc_macro_derive(RemoteObject, attributes(remote))]
 pub fn derive_remote_object(input: TokenStream) -> TokenStream {
     expand(derive_object::expand(input.into()))
+}
+
+/// Makes a struct part of an object's state that can be reached from afar: nested in the object, its attributes are `address.street`, and its
+/// methods `address.move_to`.
+///
+/// ```
+/// use pyroxene::RemoteAttributes;
+///
+/// #[derive(RemoteAttributes)]
+/// struct Address {
+///     /// Where the letters go.
+///     #[remote(attr)]
+///     street: String,
+///     #[remote(attr(read))]
+///     moves: u64,
+/// }
+///
+/// #[pyroxene::remote(nested)]
+/// impl Address {
+///     pub fn move_to(&mut self, street: String) {
+///         self.street = street;
+///         self.moves += 1;
+///     }
+/// }
+/// ```
+///
+/// The fields take what those of a [`RemoteObject`] take; a field without a word stays hidden.
+#[proc_macro_derive(RemoteAttributes, attributes(remote))]
+pub fn derive_remote_attributes(input: TokenStream) -> TokenStream {
+    expand(attributes::derive(input.into()))
 }
 
 /// Makes objects and proxies from methods.
@@ -150,6 +188,12 @@ pub fn derive_remote_object(input: TokenStream) -> TokenStream {
 /// | `cancellable` | it is stopped where it waits, once its caller has given it up or its time is over |
 /// | `oneway` | nobody waits for it; it returns nothing |
 /// | `name = "…"` | its name on the wire, if not its own |
+/// | `attr` | what it returns is an attribute; with a `pub fn set_…` of its name beside it, one that can be written |
+/// | `attr(read)` | the same without being written |
+/// | `nested` | it returns `&mut` to a struct with attributes of its own, by [`RemoteAttributes`] |
+///
+/// `#[pyroxene::remote(attributes)]` makes the fields that the type's own `#[derive(RemoteAttributes)]` marks attributes of the object, and
+/// `#[pyroxene::remote(nested)]` makes methods of a struct that is nested in one.
 ///
 /// `#[pyroxene::remote(crate = "…")]` says where `pyroxene` is found, if it was renamed.
 #[proc_macro_attribute]

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{Attribute, GenericArgument, Ident, PathArguments, Type, Visibility};
 
+use crate::attributes;
 use crate::mistakes::Mistakes;
 use crate::names::camel_case;
 
@@ -18,6 +19,22 @@ pub(crate) struct Object {
     /// Who may see what is made for it.
     pub(crate) vis: Visibility,
     pub(crate) methods: Vec<Method>,
+    pub(crate) attributes: Attributes,
+}
+
+/// Where the attributes of an object are.
+pub(crate) enum Attributes {
+    /// Among its methods, if there are any.
+    Methods(Vec<attributes::Attribute>),
+    /// They are those of its own derive.
+    Derived,
+}
+
+impl Attributes {
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Attributes::Methods(attributes) if attributes.is_empty())
+    }
 }
 
 impl Object {

@@ -4,7 +4,8 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Path;
 
-use crate::model::{Method, Object};
+use crate::attributes;
+use crate::model::{Attributes, Method, Object};
 use crate::places::{located, place};
 
 /// The methods of an object or a shared trait, for those who call and those who serve.
@@ -13,12 +14,23 @@ pub(crate) fn interface(object: &Object) -> TokenStream {
     let name = object.ident.to_string();
     let messages: Vec<Ident> = object.methods.iter().map(|method| object.message(method)).collect();
     let indices = 0..messages.len();
+    let methods = quote!(#(#krate::__private::Method::of::<#messages>()),*);
+    let (methods, attributes) = if object.attributes.is_empty() {
+        (quote!(&[#methods]), None)
+    } else {
+        let accepts = attributes::accepts(krate, interface, messages.len());
+        let implemented = match &object.attributes {
+            Attributes::Methods(attributes) => Some(attributes::implement(krate, interface, attributes, false)),
+            Attributes::Derived => None,
+        };
+        (attributes::methods(krate, interface, &methods), Some(quote!(#accepts #implemented)))
+    };
     quote! {
         #[automatically_derived]
         #[diagnostic::do_not_recommend]
         impl #krate::__private::Interface for #interface {
             const NAME: &'static str = #name;
-            const METHODS: &'static [#krate::__private::Method] = &[#(#krate::__private::Method::of::<#messages>()),*];
+            const METHODS: &'static [#krate::__private::Method] = #methods;
         }
         #(
             #[automatically_derived]
@@ -27,6 +39,7 @@ pub(crate) fn interface(object: &Object) -> TokenStream {
                 const INDEX: usize = #indices;
             }
         )*
+        #attributes
     }
 }
 
@@ -111,6 +124,40 @@ pub(crate) fn implemented(krate: &TokenStream, this: &Ident, path: &Path) -> Tok
     }
 }
 
+/// The methods of nested state, which `derive(RemoteAttributes)` finds by these names.
+pub(crate) fn nested(object: &Object) -> TokenStream {
+    let Object { krate, interface, .. } = object;
+    let private = quote!(#krate::__private);
+    let messages: Vec<Ident> = object.methods.iter().map(|method| object.message(method)).collect();
+    let arms = object.methods.iter().enumerate().map(|(index, method)| {
+        let (message, ident) = (object.message(method), &method.ident);
+        let arguments = method.arguments.iter().map(|argument| {
+            let field = &argument.ident;
+            quote!(message.#field)
+        });
+        let message_name = if method.arguments.is_empty() { quote!(_) } else { quote!(message) };
+        quote! {
+            #index => #private::run_nested(self, invocation, |this: &mut Self, #message_name: #message| {
+                Self::#ident(this, #(#arguments),*)
+            }),
+        }
+    });
+    quote! {
+        #[doc(hidden)]
+        #[allow(deprecated, private_interfaces, unreachable_pub)]
+        impl #interface {
+            pub const __METHODS: &'static [#private::Method] = &[#(#private::Method::of::<#messages>()),*];
+
+            pub fn __call(&mut self, place: usize, invocation: #private::Invocation) {
+                match place {
+                    #(#arms)*
+                    _ => ::core::mem::drop(invocation),
+                }
+            }
+        }
+    }
+}
+
 fn remote_object(krate: &TokenStream, this: &TokenStream) -> TokenStream {
     quote! {
         #[automatically_derived]
@@ -131,10 +178,16 @@ fn run(object: &Object, this: &TokenStream, qualified: &TokenStream) -> TokenStr
         let call = call(object, method, this, qualified);
         quote!(#index => #call,)
     });
+    let other = if object.attributes.is_empty() {
+        quote!(_ => invocation.refuse_unlisted::<#interface>(),)
+    } else {
+        let (krate, own) = (&object.krate, object.methods.len());
+        quote!(place => #krate::__private::dispatch_attribute(host, place - #own, invocation, ctx),)
+    };
     quote! {
         match invocation.method() {
             #(#arms)*
-            _ => invocation.refuse_unlisted::<#interface>(),
+            #other
         }
     }
 }

@@ -24,15 +24,23 @@ impl Place {
         Place { name: "a message", options: &["returns", "name", "idempotent", "oneway", "cancellable", "crate"] };
     /// Under `derive(RemoteObject)`.
     pub(crate) const OBJECT: Place = Place { name: "an object", options: &["methods", "crate"] };
+    /// Under `derive(RemoteAttributes)`.
+    pub(crate) const NESTED: Place = Place { name: "a struct with attributes", options: &["crate"] };
     /// On a field of an object.
-    pub(crate) const FIELD: Place = Place { name: "a field", options: &[] };
-    /// On a method of an `impl` block or of a shared trait.
+    pub(crate) const FIELD: Place = Place { name: "a field", options: &["attr", "nested", "name"] };
+    /// On a method of an `impl` block.
     pub(crate) const METHOD: Place =
-        Place { name: "a method", options: &["idempotent", "oneway", "cancellable", "name"] };
+        Place { name: "a method", options: &["idempotent", "oneway", "cancellable", "name", "attr", "nested"] };
+    /// On a method that sets an attribute.
+    pub(crate) const SETTER: Place = Place { name: "a method that sets an attribute", options: &[] };
+    /// On a method of a shared trait, or of nested state.
+    pub(crate) const PLAIN_METHOD: Place =
+        Place { name: "a method here", options: &["idempotent", "oneway", "cancellable", "name"] };
     /// On a method of `impl Trait for Type`.
     pub(crate) const IMPLEMENTED: Place = Place { name: "a method that a trait declares", options: &[] };
     /// In `#[pyroxene::remote(…)]` itself.
-    pub(crate) const ITEM: Place = Place { name: "an `impl` block or a trait", options: &["crate"] };
+    pub(crate) const ITEM: Place =
+        Place { name: "an `impl` block or a trait", options: &["crate", "nested", "attributes"] };
 
     fn refuse(self, option: &Ident) -> syn::Error {
         let written = option.unraw();
@@ -60,6 +68,9 @@ fn spelling(option: &str) -> &'static str {
         "oneway" => "`oneway`",
         "cancellable" => "`cancellable`",
         "methods" => "`methods(Message, …)`",
+        "attr" => "`attr`, `attr(read)`",
+        "nested" => "`nested`",
+        "attributes" => "`attributes`",
         _ => "`crate = \"…\"`",
     }
 }
@@ -73,7 +84,18 @@ pub(crate) struct Options {
     pub(crate) oneway: Option<Span>,
     pub(crate) cancellable: Option<Span>,
     pub(crate) methods: Option<Methods>,
+    pub(crate) attr: Option<(Ident, Access)>,
+    pub(crate) nested: Option<Ident>,
+    /// The attributes of the type are its own derive's.
+    pub(crate) attributes: Option<Ident>,
     krate: Option<Path>,
+}
+
+/// What may be done with an attribute.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
 }
 
 /// `methods(…)`.
@@ -110,6 +132,18 @@ impl Options {
             idempotent: self.idempotent.is_some(),
             oneway: self.oneway.is_some(),
             cancellable: self.cancellable.is_some(),
+        }
+    }
+
+    /// The word that makes an attribute of what these options are on.
+    pub(crate) fn of_attribute(&self, mistakes: &mut Mistakes) -> Option<&Ident> {
+        match (&self.attr, &self.nested) {
+            (Some((keyword, _)), Some(nested)) => {
+                mistakes.at(nested, "an `attr` is one value, and what is `nested` has attributes of its own: keep one");
+                Some(keyword)
+            }
+            (Some((keyword, _)), None) | (None, Some(keyword)) => Some(keyword),
+            (None, None) => None,
         }
     }
 
@@ -154,6 +188,9 @@ impl Options {
                 let messages = messages(input, &option)?;
                 self.methods.replace(Methods { keyword: option.clone(), messages }).is_some()
             }
+            "attr" => self.attr.replace((option.clone(), access(input)?)).is_some(),
+            "nested" => self.nested.replace(option.clone()).is_some(),
+            "attributes" => self.attributes.replace(option.clone()).is_some(),
             _ => self
                 .krate
                 .replace(quoted_with(input, &option, "crate = \"pyroxene\"", Path::parse_mod_style)?)
@@ -161,6 +198,11 @@ impl Options {
         };
         if twice { Err(syn::Error::new(option.span(), format!("`{name}` is given twice; keep one"))) } else { Ok(()) }
     }
+}
+
+/// Whether objects with attributes have a method of this name.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    ["__getattr__", "__setattr__", "__getattrs__", "__casattr__", "__watchattr__"].contains(&name)
 }
 
 /// Whether this is `#[remote…]`, whatever stands in it.
@@ -200,6 +242,12 @@ fn quoted_with<F: Parser>(input: ParseStream, option: &Ident, example: &str, par
 fn method_name(input: ParseStream, option: &Ident) -> syn::Result<LitStr> {
     let text = string(input, option, "name = \"withdraw\"")?;
     let name = text.value();
+    if is_reserved(&name) {
+        return Err(syn::Error::new(
+            text.span(),
+            format!("{name:?} is what reads and writes attributes: choose another name"),
+        ));
+    }
     let starts_well = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
     if starts_well && name.chars().all(|c| c.is_alphanumeric() || c == '_') {
         return Ok(text);
@@ -208,6 +256,20 @@ fn method_name(input: ParseStream, option: &Ident) -> syn::Result<LitStr> {
         text.span(),
         format!("{name:?} cannot be called from every language: use letters, digits and `_`, and begin with no digit"),
     ))
+}
+
+/// What stands behind `attr`: nothing, or `(read)`.
+fn access(input: ParseStream) -> syn::Result<Access> {
+    if !input.peek(syn::token::Paren) {
+        return Ok(Access::Write);
+    }
+    let list;
+    parenthesized!(list in input);
+    let word = list.call(Ident::parse_any)?;
+    if word != "read" || !list.is_empty() {
+        return Err(syn::Error::new(word.span(), "write `attr`, which can be read and written, or `attr(read)`"));
+    }
+    Ok(Access::Read)
 }
 
 fn messages(input: ParseStream, option: &Ident) -> syn::Result<Vec<Type>> {
@@ -257,16 +319,21 @@ mod tests {
     #[test]
     fn an_unknown_option_lists_the_known_ones() {
         assert_eq!(
-            mistakes(parse_quote!(#[remote(attr(read), nested, idempotent)]), Place::METHOD),
+            mistakes(parse_quote!(#[remote(attr(read), nested, idempotent)]), Place::PLAIN_METHOD),
             [
-                "unknown option `attr`: a method takes `idempotent`, `oneway`, `cancellable` and `name = \"…\"`",
-                "unknown option `nested`: a method takes `idempotent`, `oneway`, `cancellable` and `name = \"…\"`",
+                "unknown option `attr`: a method here takes `idempotent`, `oneway`, `cancellable` and `name = \"…\"`",
+                "unknown option `nested`: a method here takes `idempotent`, `oneway`, `cancellable` and `name = \"…\"`",
             ]
         );
         assert_eq!(
-            mistakes(parse_quote!(#[remote(attr)]), Place::FIELD),
-            ["unknown option `attr`: a field takes none; remove it"]
+            mistakes(parse_quote!(#[remote(attr)]), Place::IMPLEMENTED),
+            ["unknown option `attr`: a method that a trait declares takes none; remove it"]
         );
+        assert_eq!(
+            mistakes(parse_quote!(#[remote(attr(write))]), Place::FIELD),
+            ["write `attr`, which can be read and written, or `attr(read)`"]
+        );
+        assert!(mistakes(parse_quote!(#[remote(name = "__getattr__")]), Place::METHOD)[0].contains("another name"));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
+use crate::attributes::{Attribute, Source};
 use crate::message::marker;
-use crate::model::{Method, Object};
+use crate::model::{Attributes, Method, Object};
 use crate::names::text;
 
 /// The proxy.
@@ -15,6 +16,10 @@ pub(crate) fn proxy(object: &Object) -> TokenStream {
     let serde = quote!(#krate::__private::serde);
     let serde_path = text(&serde);
     let methods = object.methods.iter().map(|method| proxy_method(object, method));
+    let attributes = match &object.attributes {
+        Attributes::Methods(attributes) => attributes.iter().filter_map(|one| accessors(object, one)).collect(),
+        Attributes::Derived => TokenStream::new(),
+    };
     let about = format!(
         "A proxy to an object of `{ident}`, wherever that is: it has the object's methods. Clones share its connection; it can be \
          put in messages and files."
@@ -46,6 +51,7 @@ pub(crate) fn proxy(object: &Object) -> TokenStream {
             }
 
             #(#methods)*
+            #attributes
         }
 
         #[automatically_derived]
@@ -83,6 +89,31 @@ pub(crate) fn from_objects(object: &Object) -> TokenStream {
             }
         }
     }
+}
+
+/// How the proxy reads and writes an attribute.
+fn accessors(object: &Object, attribute: &Attribute) -> Option<TokenStream> {
+    let Object { krate, vis, .. } = object;
+    let Attribute { name, ty, doc, source, .. } = attribute;
+    let Source::Method { get, set } = source else { return None };
+    let reads = if doc.is_empty() { format!("Reads the attribute `{name}`.") } else { doc.clone() };
+    let writes = format!("Writes the attribute `{name}`.");
+    let set = set.as_ref().map(|(set, ty)| {
+        quote! {
+            #[doc = #writes]
+            #vis fn #set(&self, value: impl ::core::convert::Into<#ty>) -> #krate::__private::SetCall {
+                let value: #ty = value.into();
+                self.0.set(#name, &value)
+            }
+        }
+    });
+    Some(quote! {
+        #[doc = #reads]
+        #vis fn #get(&self) -> #krate::__private::GetCall<#ty> {
+            self.0.get(#name)
+        }
+        #set
+    })
 }
 
 fn proxy_method(object: &Object, method: &Method) -> TokenStream {

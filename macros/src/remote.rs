@@ -4,30 +4,37 @@ use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
 use syn::{
-    FnArg, ImplItem, Item, ItemImpl, ItemTrait, PathArguments, TraitItem, Type, Visibility, parse_quote, parse2,
+    FnArg, ImplItem, ImplItemFn, Item, ItemImpl, ItemTrait, PathArguments, TraitItem, Type, Visibility, parse_quote,
+    parse2,
 };
 
 use crate::mistakes::Mistakes;
-use crate::model::{Method, Object, bare};
+use crate::model::{Attributes, Method, Object, bare};
 use crate::options::{Options, Place, is_remote, strip};
-use crate::{check, message, object_side, proxy_side};
+use crate::{attributes, check, message, object_side, proxy_side};
 
 /// Expands the attribute. The item itself is kept even when there are mistakes, so that they are all that is reported.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
-    let krate = Options::of_item(options, &mut mistakes).crate_path();
+    let options = Options::of_item(options, &mut mistakes);
+    let krate = options.crate_path();
     let (kept, code) = match parse2(item.clone()) {
         Ok(Item::Impl(mut block)) => {
             let code = if block.trait_.is_some() {
+                only_on_a_block(&options, &mut mistakes);
                 of_implemented(&krate, &block, &mut mistakes)
+            } else if options.nested.is_some() {
+                of_nested(krate, &block, &mut mistakes).as_ref().map(for_nested)
             } else {
-                of_block(krate, &block, &mut mistakes).as_ref().map(for_block)
+                of_block(krate, &block, &options, &mut mistakes).as_ref().map(for_block)
             };
             keep_block(&mut block);
             (block.into_token_stream(), code)
         }
         Ok(Item::Trait(mut shared)) => {
+            only_on_a_block(&options, &mut mistakes);
             let code = for_trait(&of_trait(krate, &shared, &mut mistakes));
             keep_trait(&mut shared);
             (shared.into_token_stream(), Some(code))
@@ -49,6 +56,19 @@ fn for_block(object: &Object) -> TokenStream {
     quote!(#messages #interface #hosted #proxy)
 }
 
+fn for_nested(object: &Object) -> TokenStream {
+    let messages = message::of_methods(object);
+    let nested = object_side::nested(object);
+    quote!(#messages #nested)
+}
+
+/// A trait has no state.
+fn only_on_a_block(options: &Options, mistakes: &mut Mistakes) {
+    for option in [&options.nested, &options.attributes].into_iter().flatten() {
+        mistakes.at(option, "attributes are state, and a trait has none: write this on an `impl` of the type itself");
+    }
+}
+
 fn for_trait(object: &Object) -> TokenStream {
     let messages = message::of_methods(object);
     let interface = object_side::interface(object);
@@ -59,38 +79,100 @@ fn for_trait(object: &Object) -> TokenStream {
 }
 
 /// An object whose methods are the `pub fn`s of its own `impl` block.
-fn of_block(krate: TokenStream, block: &ItemImpl, mistakes: &mut Mistakes) -> Option<Object> {
+fn of_block(krate: TokenStream, block: &ItemImpl, options: &Options, mistakes: &mut Mistakes) -> Option<Object> {
     let ident = plain_type(block, mistakes);
     let interface = block.self_ty.to_token_stream();
-    let methods: Vec<Method> = block
-        .items
+    let functions = callable(block, mistakes);
+    // What an attribute takes is found first: its methods are none of the object's.
+    let mut of_attributes = HashSet::new();
+    let mut attributes = Vec::new();
+    for function in &functions {
+        let read = Options::read(&function.attrs, Place::METHOD, &mut Mistakes::default());
+        if read.attr.is_none() && read.nested.is_none() {
+            continue;
+        }
+        let read = Options::read(&function.attrs, Place::METHOD, mistakes);
+        let sets = format!("set_{}", function.sig.ident.unraw());
+        let set = functions.iter().find(|other| read.nested.is_none() && other.sig.ident == sets);
+        of_attributes.insert(&function.sig.ident);
+        of_attributes.extend(set.map(|set| &set.sig.ident));
+        attributes.extend(check::attribute(function, &read, set.copied(), &interface, mistakes));
+    }
+    let methods: Vec<Method> = functions
         .iter()
-        .filter_map(|item| match item {
-            ImplItem::Fn(function) => Some(function),
-            _ => None,
-        })
-        .filter_map(|function| {
-            let callable = matches!(function.vis, Visibility::Public(_)) && has_receiver(&function.sig.inputs);
-            if callable {
-                return Some(check::method(&function.sig, &function.attrs, Some(&interface), mistakes));
+        .filter(|function| !of_attributes.contains(&function.sig.ident))
+        .map(|function| check::method(&function.sig, &function.attrs, Some(&interface), mistakes))
+        .collect();
+    if methods.is_empty() && of_attributes.is_empty() && options.attributes.is_none() {
+        mistakes.at(&block.self_ty, NOTHING);
+    }
+    unique(&methods, mistakes);
+    attributes::unique(&attributes, mistakes);
+    for attribute in attributes.iter().filter(|one| methods.iter().any(|method| method.name == one.name)) {
+        mistakes.at(
+            &attribute.at,
+            format!("a method is called {:?} as well: give one of them another name", attribute.name),
+        );
+    }
+    let attributes = match &options.attributes {
+        None => Attributes::Methods(attributes),
+        Some(keyword) => {
+            if !attributes.is_empty() {
+                mistakes.at(keyword, "the attributes are either the fields of the type or methods here: keep one");
             }
-            for attr in function.attrs.iter().filter(|attr| is_remote(attr)) {
+            Attributes::Derived
+        }
+    };
+    Some(Object { krate, ident: ident?, interface, vis: parse_quote!(pub), methods, attributes })
+}
+
+const NOTHING: &str = "nothing here can be called from afar: make a method of it, `pub fn name(&mut self, …)`";
+
+/// The methods of nested state.
+fn of_nested(krate: TokenStream, block: &ItemImpl, mistakes: &mut Mistakes) -> Option<Object> {
+    let ident = plain_type(block, mistakes);
+    let interface = block.self_ty.to_token_stream();
+    let functions = callable(block, mistakes);
+    for function in &functions {
+        let options = Options::read(&function.attrs, Place::METHOD, &mut Mistakes::default());
+        if let Some(keyword) = options.attr.as_ref().map(|(keyword, _)| keyword).or(options.nested.as_ref()) {
+            mistakes.at(keyword, "the attributes of nested state are its fields: write this on one of them");
+        }
+        if let Some(token) = &function.sig.asyncness {
+            mistakes
+                .at(token, "a method of nested state ends at once: make it a plain `fn`, or a method of the object");
+        }
+    }
+    let methods: Vec<Method> = functions
+        .iter()
+        .map(|function| check::method(&function.sig, &function.attrs, Some(&interface), mistakes))
+        .collect();
+    if methods.is_empty() {
+        mistakes.at(&block.self_ty, NOTHING);
+    }
+    unique(&methods, mistakes);
+    let attributes = Attributes::Methods(Vec::new());
+    Some(Object { krate, ident: ident?, interface, vis: parse_quote!(pub), methods, attributes })
+}
+
+/// What can be called from afar in a block.
+fn callable<'a>(block: &'a ItemImpl, mistakes: &mut Mistakes) -> Vec<&'a ImplItemFn> {
+    let functions = block.items.iter().filter_map(|item| match item {
+        ImplItem::Fn(function) => Some(function),
+        _ => None,
+    });
+    functions
+        .filter(|function| {
+            let callable = matches!(function.vis, Visibility::Public(_)) && has_receiver(&function.sig.inputs);
+            for attr in function.attrs.iter().filter(|attr| !callable && is_remote(attr)) {
                 mistakes.at(
                     attr,
                     "this cannot be called from afar: make it a `pub fn` with `&self` or `&mut self`, or remove this",
                 );
             }
-            None
+            callable
         })
-        .collect();
-    if methods.is_empty() {
-        mistakes.at(
-            &block.self_ty,
-            "nothing here can be called from afar: make a method of it, `pub fn name(&mut self, …)`",
-        );
-    }
-    unique(&methods, mistakes);
-    Some(Object { krate, ident: ident?, interface, vis: parse_quote!(pub), methods })
+        .collect()
 }
 
 /// What a trait shares between objects and their callers.
@@ -125,7 +207,14 @@ fn of_trait(krate: TokenStream, shared: &ItemTrait, mistakes: &mut Mistakes) -> 
     }
     unique(&methods, mistakes);
     let ident = shared.ident.clone();
-    Object { krate, interface: quote!(dyn #ident), ident, vis: shared.vis.clone(), methods }
+    Object {
+        krate,
+        interface: quote!(dyn #ident),
+        ident,
+        vis: shared.vis.clone(),
+        methods,
+        attributes: Attributes::Methods(Vec::new()),
+    }
 }
 
 /// An object with the methods of a shared trait.

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use crate::args;
 pub(crate) use crate::client::batch::calls::CallList;
 pub use crate::client::batch::calls::{Append, Calls};
 use crate::client::batch::join::Join;
@@ -21,7 +22,9 @@ use crate::client::error::CallError;
 use crate::client::exchange::Exchange;
 use crate::client::link::Link;
 use crate::client::runtime;
+use crate::codec::Value;
 use crate::codec::args::Args;
+use crate::object::attributes::messages::{GetAttribute, SetAttribute};
 use crate::object::interface::{Accepts, Any};
 use crate::object::message::RemoteMessage;
 #[cfg(feature = "blocking")]
@@ -209,6 +212,16 @@ impl DynBatch {
     pub fn add(mut self, method: &str, args: Args) -> DynBatch {
         self.0.calls.push(Named { method: method.to_owned(), args });
         self
+    }
+
+    /// Adds the reading of an attribute, as [`DynProxy::get`](crate::DynProxy::get).
+    pub fn get(self, path: &str) -> DynBatch {
+        self.add(GetAttribute::METHOD, args![path])
+    }
+
+    /// Adds the writing of an attribute, as [`DynProxy::set`](crate::DynProxy::set).
+    pub fn set(self, path: &str, value: impl Into<Value>) -> DynBatch {
+        self.add(SetAttribute::METHOD, args![path, value])
     }
 
     /// As [`Batch::stop_at_fault`].

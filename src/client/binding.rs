@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::object::attributes;
 use crate::object::interface::{Method, MethodFlags};
 use crate::object::invocation::nearest;
 use crate::object::local::LocalObject;
@@ -128,6 +129,10 @@ impl Binding {
     }
 
     fn no_such(&self, method: &str) -> NotStarted {
+        if attributes::messages::is_reserved(method) {
+            let problem = format!("{} has no attributes", self.label);
+            return NotStarted::Unsupported { method: method.to_owned(), problem };
+        }
         NotStarted::NoSuchMethod {
             object: self.label.clone(),
             method: method.to_owned(),

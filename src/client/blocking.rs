@@ -25,6 +25,9 @@
 //!
 //! Connections live on one thread in the background, which is started when it is first needed and shared by all.
 
+use serde::de::DeserializeOwned;
+
+use crate::client::attributes::{ChangesCall, GetCall, SetCall};
 use crate::client::background::{Background, Gone, drives_tasks};
 use crate::client::batch::{BatchCall, CallList};
 use crate::client::call::Call;
@@ -34,7 +37,10 @@ pub use crate::client::dyn_proxy::DynProxy;
 use crate::client::error::{CallError, ConnectError};
 use crate::client::promise::PipelinedCall;
 pub use crate::client::proxy::Proxy;
+use crate::codec::Value;
+use crate::object::attributes::AttributeError;
 use crate::object::interface::Interface;
+use crate::object::items::Items;
 use crate::object::message::RemoteMessage;
 use crate::object::outcome::{NotStarted, Unknown};
 use crate::uri::Uri;
@@ -67,6 +73,32 @@ impl<M: RemoteMessage> Wait for Call<M> {
     fn wait(self) -> Self::Output {
         let link = self.0.link.clone();
         run(self).unwrap_or_else(|gone| Err(gone.call(&link.uri)))
+    }
+}
+
+impl<T, M> Wait for GetCall<T, M>
+where
+    T: DeserializeOwned + Send + 'static,
+    M: RemoteMessage<Error = AttributeError, Reply: Into<Value>>,
+{
+    fn wait(self) -> Self::Output {
+        let link = self.call.0.link.clone();
+        run(self).unwrap_or_else(|gone| Err(gone.call(&link.uri)))
+    }
+}
+
+impl<M: RemoteMessage<Error = AttributeError>> Wait for SetCall<M> {
+    fn wait(self) -> Self::Output {
+        match self.0 {
+            Ok(call) => call.wait(),
+            Err(problem) => Err(CallError::NotStarted(problem.unwrap_or(NotStarted::Cancelled))),
+        }
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Wait for ChangesCall<T> {
+    fn wait(self) -> Self::Output {
+        self.call.wait().map(Items::typed)
     }
 }
 

@@ -49,7 +49,7 @@ use crate::wire::{Annotations, SerializerId};
 ///
 /// An error that the object raises arrives as [`CallError::Failed`], its data as a value in the fault's `detail`.
 #[derive(Clone)]
-pub struct DynProxy(Arc<Link>);
+pub struct DynProxy(pub(super) Arc<Link>);
 
 impl DynProxy {
     /// Connects with this client.
@@ -211,6 +211,10 @@ impl Request for Named {
 
     fn choose(&self, binding: &Binding) -> Result<Choice, NotStarted> {
         let choice = binding.named(&self.method)?;
+        if choice.flags.contains(MethodFlags::ATTRIBUTE) {
+            let problem = "it is an attribute: read it with `get`".to_owned();
+            return Err(NotStarted::Unsupported { method: self.method.clone(), problem });
+        }
         if choice.flags.contains(MethodFlags::STREAM) {
             let problem = "its reply is a stream of items: call it with `items`".to_owned();
             return Err(NotStarted::Unsupported { method: self.method.clone(), problem });

@@ -4,6 +4,7 @@
 //!   through the [`Resolver`](client::Resolver) it is given.
 //! - Must never know: actix, the daemon, name servers.
 
+pub mod attributes;
 #[cfg(feature = "blocking")]
 mod background;
 mod backoff;

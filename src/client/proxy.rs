@@ -174,6 +174,10 @@ impl<A: Interface + ?Sized> Proxy<A> {
         Watch::new(Arc::clone(&self.link))
     }
 
+    pub(super) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
     /// Where the object was said to be.
     pub fn uri(&self) -> &Uri {
         &self.link.uri

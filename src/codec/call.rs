@@ -120,6 +120,8 @@ pub struct NamedAccept {
     pub methods: Vec<String>,
     /// Those of them that nobody waits for.
     pub oneway: Vec<String>,
+    /// The names of all attributes. Who reads the answer passes over them: it asks for one by name.
+    pub attrs: Vec<String>,
 }
 
 impl NamedAccept {
@@ -132,7 +134,7 @@ impl NamedAccept {
         let meta = Value::from_iter([
             ("methods", names(&self.methods)),
             ("oneway", names(&self.oneway)),
-            ("attrs", Value::List(Vec::new())),
+            ("attrs", names(&self.attrs)),
         ]);
         let accept = Value::from_iter([("handshake", Value::from(HANDSHAKE)), ("meta", meta)]);
         write(id, &accept, "connect answer", out)
@@ -156,7 +158,8 @@ impl NamedAccept {
             Value::List(names) => names.into_iter().map(|name| text(name, kind, "method's name")).collect(),
             other => Err(malformed(kind, format!("its {what} are {}, not a list", other.kind()))),
         };
-        Ok(NamedAccept { methods: names(methods, "methods")?, oneway: names(oneway, "oneway methods")? })
+        let (methods, oneway) = (names(methods, "methods")?, names(oneway, "oneway methods")?);
+        Ok(NamedAccept { methods, oneway, attrs: Vec::new() })
     }
 }
 
@@ -271,7 +274,8 @@ mod tests {
         let packed = b"\x82\xa9handshake\xa5hello\xa6object\xa5thing";
         assert_eq!(NamedConnect::decode(SerializerId::MESSAGE_PACK, packed, &Budget::default()), connect);
         assert!(NamedConnect::decode(SerializerId::JSON, b"{}", &Budget::default()).is_err());
-        let accept = NamedAccept { methods: vec!["me".into(), "fire".into()], oneway: vec!["fire".into()] };
+        let accept =
+            NamedAccept { methods: vec!["me".into(), "fire".into()], oneway: vec!["fire".into()], attrs: Vec::new() };
         let mut out = Vec::new();
         accept.encode(SerializerId::JSON, &mut out).unwrap();
         assert_eq!(out, br#"{"handshake":"hello","meta":{"methods":["me","fire"],"oneway":["fire"],"attrs":[]}}"#);
@@ -285,7 +289,8 @@ mod tests {
         assert_eq!(out, b"\x82\xa9handshake\xa5hello\xa6object\xa5thing");
         // As a daemon of Pyro 5.17 answers.
         let packed = b"\x82\xa9handshake\xa5hello\xa4meta\x83\xa7methods\x92\xa3div\xa4fire\xa6oneway\x91\xa4fire\xa5attrs\x91\xa3val";
-        let accept = NamedAccept { methods: vec!["div".into(), "fire".into()], oneway: vec!["fire".into()] };
+        let accept =
+            NamedAccept { methods: vec!["div".into(), "fire".into()], oneway: vec!["fire".into()], attrs: Vec::new() };
         assert_eq!(NamedAccept::decode(SerializerId::MESSAGE_PACK, packed, &Budget::default()), Ok(accept));
         for wrong in
             [&b"[]"[..], b"{}", br#"{"meta":{"methods":1,"oneway":[]}}"#, br#"{"meta":{"methods":[1],"oneway":[]}}"#]

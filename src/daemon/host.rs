@@ -36,6 +36,11 @@ impl<T: Hosted> Host<T> {
         Host { state: Some(state) }
     }
 
+    /// The struct, unless it is away.
+    pub(super) fn state_mut(&mut self) -> Option<&mut T> {
+        self.state.as_mut()
+    }
+
     /// Runs a method.
     pub fn call<M: RemoteMessage>(&mut self, mut invocation: Invocation, method: impl FnOnce(&mut T, M) -> M::Output) {
         if let Some(state) = &mut self.state

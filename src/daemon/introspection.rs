@@ -13,12 +13,13 @@ use crate::daemon::deliver::Deliver;
 use crate::daemon::entry::{Entry, Loss};
 use crate::daemon::objects::Placed;
 use crate::daemon::remote_object::ObjectActor;
+use crate::object::attributes;
 use crate::object::ended::{Ended, Ending, Told, Watch};
 use crate::object::interface::{Accepts, Interface, Method, MethodFlags};
 use crate::object::invocation::Invocation;
 use crate::object::items::Items;
 use crate::object::message::{Never, RemoteMessage};
-use crate::object::signature::Signature;
+use crate::object::signature::{Shape, Signature};
 use crate::transport::network::BoxFuture;
 use crate::wire::Target;
 
@@ -78,6 +79,25 @@ pub struct Description {
     pub mailbox: u64,
     /// Its methods.
     pub methods: Vec<MethodDescription>,
+    /// Its attributes, and below each one that is nested what that has.
+    #[serde(default)]
+    pub attributes: Vec<AttributeDescription>,
+}
+
+/// One attribute of a [`Description`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttributeDescription {
+    /// Its path.
+    pub name: String,
+    /// The first paragraph of its documentation.
+    pub doc: String,
+    /// It can be written.
+    pub writable: bool,
+    /// Its type, as a person reads it.
+    pub text: String,
+    /// The same, taken apart.
+    #[serde(rename = "type")]
+    pub shape: Shape,
 }
 
 /// One method of a [`Description`].
@@ -216,15 +236,19 @@ impl Stream for Once {
 }
 
 fn metadata(entry: &Entry) -> Metadata {
-    let names = |flags: MethodFlags| {
+    let names = |is: fn(&str, MethodFlags) -> bool| {
         entry
             .methods()
             .iter()
-            .filter(|method| method.flags.contains(flags))
+            .filter(|method| is(method.name, method.flags))
             .map(|method| method.name.to_owned())
             .collect()
     };
-    Metadata { methods: names(MethodFlags::NONE), oneway: names(MethodFlags::ONEWAY), attrs: Vec::new() }
+    Metadata {
+        methods: names(attributes::is_listed),
+        oneway: names(|_, flags| flags.contains(MethodFlags::ONEWAY)),
+        attrs: names(attributes::is_own_attribute),
+    }
 }
 
 fn description(entry: &Entry) -> Description {
@@ -237,10 +261,22 @@ fn description(entry: &Entry) -> Description {
             idempotent: method.flags.contains(MethodFlags::IDEMPOTENT),
             cancellable: method.flags.contains(MethodFlags::CANCELLABLE),
             stream: method.flags.contains(MethodFlags::STREAM),
-            text: signature.to_string(),
+            // That of a nested one has its own name only.
+            text: format!("{}{signature}", method.name.strip_suffix(signature.method.as_str()).unwrap_or_default()),
             signature,
         }
     };
+    let attribute = |method: &Method| {
+        let shape = (method.signature)().reply;
+        AttributeDescription {
+            name: method.name.to_owned(),
+            doc: method.doc.to_owned(),
+            writable: method.flags.contains(MethodFlags::WRITABLE),
+            text: shape.to_string(),
+            shape,
+        }
+    };
+    let methods = || entry.methods().iter();
     Description {
         id: entry.id().to_string(),
         name: entry.name().map(ToString::to_string),
@@ -249,7 +285,8 @@ fn description(entry: &Entry) -> Description {
         generation: entry.generation(),
         waiting: entry.waiting() as u64,
         mailbox: entry.capacity() as u64,
-        methods: entry.methods().iter().map(describe).collect(),
+        methods: methods().filter(|method| attributes::is_listed(method.name, method.flags)).map(describe).collect(),
+        attributes: methods().filter(|method| method.flags.contains(MethodFlags::ATTRIBUTE)).map(attribute).collect(),
     }
 }
 

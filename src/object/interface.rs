@@ -110,6 +110,10 @@ impl MethodFlags {
     pub const IDEMPOTENT: MethodFlags = MethodFlags(4);
     /// It is stopped where it waits once its caller has given it up or its time is over.
     pub const CANCELLABLE: MethodFlags = MethodFlags(8);
+    /// It is an attribute, which is read, written and watched, and not called.
+    pub const ATTRIBUTE: MethodFlags = MethodFlags(64);
+    /// It is an attribute that can be written.
+    pub const WRITABLE: MethodFlags = MethodFlags(128);
 
     /// Both sets together.
     pub const fn with(self, other: MethodFlags) -> MethodFlags {

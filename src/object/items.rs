@@ -3,6 +3,7 @@
 pub(crate) mod carried;
 mod channel;
 mod from_wire;
+pub(crate) mod latest;
 mod of;
 pub mod producer;
 
@@ -193,6 +194,11 @@ impl Items<Value> {
     pub(crate) fn values(source: Box<dyn ItemSource>) -> Items<Value> {
         Items::from_source(of::Values(source))
     }
+
+    /// The same items as values of one type; one that is not ends them.
+    pub(crate) fn typed<T: DeserializeOwned + Send + 'static>(self) -> Items<T> {
+        Items::from_source(of::OfValues(self, std::marker::PhantomData))
+    }
 }
 
 impl<T: DeserializeOwned + Send + 'static> Items<T> {
@@ -244,6 +250,11 @@ impl<T: Serialize> ItemSource for Items<T> {
         let item = std::task::ready!(self.poll_item(cx));
         Poll::Ready(item.map(|item| Value::from_serialize(&item?).map_err(|problem| unwritable(&problem.to_string()))))
     }
+}
+
+/// An item that is of another type than its reader wants.
+fn unreadable(problem: &str) -> Failure {
+    fault("Pyroxene.UnreadableReply", format!("an item of the stream cannot be read here: {problem}"))
 }
 
 /// An item that cannot be sent.

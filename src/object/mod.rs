@@ -5,6 +5,7 @@
 
 pub(crate) mod address;
 pub mod attempts;
+pub mod attributes;
 pub mod context;
 pub mod ended;
 pub mod facts;

@@ -11,6 +11,7 @@ use tokio::io::AsyncWriteExt;
 use crate::codec::budget::Budget;
 use crate::codec::call::{NamedAccept, NamedConnect};
 use crate::codec::fault::Fault;
+use crate::object::attributes;
 use crate::object::context::Caller;
 use crate::object::interface::MethodFlags;
 use crate::object::local::LocalDaemon;
@@ -400,15 +401,18 @@ fn foreign_answer(
     let kind = if refusal.is_some() { MessageType::ConnectFail } else { MessageType::ConnectOk };
     let frame = FrameWriter::begin(out, kind, serializer, Flags::default(), seq, correlation);
     let methods = table.map(|table| table.methods).unwrap_or_default();
-    let names = |oneway: bool| {
-        let named = methods
-            .iter()
-            .filter(|method| !oneway || MethodFlags::from_bits(method.flags).contains(MethodFlags::ONEWAY));
+    let names = |is: &dyn Fn(&str, MethodFlags) -> bool| {
+        let named = methods.iter().filter(|method| is(&method.name, MethodFlags::from_bits(method.flags)));
         named.map(|method| method.name.clone()).collect()
+    };
+    let accept = NamedAccept {
+        methods: names(&attributes::is_listed),
+        oneway: names(&|_, flags| flags.contains(MethodFlags::ONEWAY)),
+        attrs: names(&attributes::is_own_attribute),
     };
     let written = match refusal {
         Some(why) => crate::codec::encode(serializer, &why.to_string(), out),
-        None => NamedAccept { methods: names(false), oneway: names(true) }.encode(serializer, out),
+        None => accept.encode(serializer, out),
     };
     written.map_err(|problem| problem.to_string()).and_then(|()| finish(frame, out))
 }

@@ -23,7 +23,7 @@ struct Overdrawn {
 }
 
 /// Hosts an object: its proxy in this process, where nothing is serialized, and one that reaches it over a connection.
-async fn both<O: RemoteObject>(factory: impl Fn() -> O + Send + 'static) -> (Daemon, [Proxy<O>; 2]) {
+pub(crate) async fn both<O: RemoteObject>(factory: impl Fn() -> O + Send + 'static) -> (Daemon, [Proxy<O>; 2]) {
     let daemon = Daemon::bind("127.0.0.1:0").await.unwrap();
     let at_once = Restart::on_failure().at_most(1_000).backoff_ms(0..1);
     let here = daemon.object("object", factory).restart(at_once).spawn().await.unwrap();

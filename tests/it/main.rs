@@ -7,6 +7,7 @@
 mod support;
 
 mod announce;
+mod attributes;
 mod batches;
 mod blocking;
 mod calls;

@@ -9,7 +9,7 @@ use crate::cli::app::{App, Found};
 use crate::cli::failure::Failure;
 use crate::cli::screen::{CODE, FAINT, STRONG, harmless, one_line};
 
-/// Prints its type, state and methods.
+/// Prints its type, state, attributes and methods.
 #[derive(Debug, clap::Args)]
 pub(super) struct Describe {
     /// The object: PYRO://…, PYRONAME://… or PYROLOC://…
@@ -22,8 +22,6 @@ struct Answer<'a> {
     uri: String,
     #[serde(flatten)]
     description: &'a Description,
-    /// None yet.
-    attributes: [(); 0],
 }
 
 impl Describe {
@@ -35,7 +33,7 @@ impl Describe {
             Err(_) => self.uri.clone(),
         };
         if app.screen.is_json() {
-            app.screen.json(&Answer { uri, description: &description, attributes: [] });
+            app.screen.json(&Answer { uri, description: &description });
         } else {
             print(app, &uri, &description);
         }
@@ -58,11 +56,25 @@ pub(super) async fn daemon(app: &App, found: &Found) -> Result<Proxy<DaemonObjec
 
 fn print(app: &App, uri: &str, description: &Description) {
     let screen = &app.screen;
-    let Description { name, kind, state, generation, waiting, mailbox, methods, .. } = description;
+    let Description { name, kind, state, generation, waiting, mailbox, methods, attributes, .. } = description;
     let name = name.as_deref().map(|name| format!(" {}", one_line(name))).unwrap_or_default();
     screen.line(&format!("{}{name}  {}", screen.paint(STRONG, &one_line(kind)), screen.paint(FAINT, uri)));
     let state = format!("{}, generation {generation}, {waiting} of {mailbox} calls waiting", one_line(state));
     screen.line(&screen.paint(FAINT, &state));
+    if !attributes.is_empty() {
+        screen.line("");
+    }
+    for attribute in attributes {
+        let access = if attribute.writable { "read, write" } else { "read" };
+        let text = format!("{}: {}", attribute.name, attribute.text);
+        let doc = one_line(&attribute.doc);
+        let dash = if doc.is_empty() { "" } else { "  " };
+        screen.line(&format!(
+            "  {}{}",
+            screen.paint(CODE, &one_line(&text)),
+            screen.paint(FAINT, &format!("  {access}{dash}{doc}"))
+        ));
+    }
     for method in methods {
         screen.line("");
         screen.line(&format!(

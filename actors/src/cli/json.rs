@@ -32,7 +32,8 @@ fn named(text: &str) -> Option<(&str, &str)> {
     is_word.then_some((name, json))
 }
 
-fn value(json: &str) -> Result<Value, Failure> {
+/// One value.
+pub(super) fn value(json: &str) -> Result<Value, Failure> {
     serde_json::from_str(json).map_err(|problem| {
         let failure = Failure::new(format!("{json:?} is not JSON: {problem}"));
         failure.hint(format!("text is written '{}'", serde_json::Value::from(json)))

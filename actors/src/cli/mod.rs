@@ -3,6 +3,7 @@
 //! Must never know how anything works that a command only asks for.
 
 mod app;
+mod attributes;
 mod bench;
 mod call;
 mod completions;
@@ -50,6 +51,12 @@ enum Command {
     Describe(describe::Describe),
     /// Call a method of an object
     Call(call::Call),
+    /// Read an attribute of an object
+    Get(attributes::Get),
+    /// Write an attribute of an object
+    Set(attributes::Set),
+    /// Follow an attribute of an object
+    Watch(attributes::Watch),
     /// Say whether an object can be reached, and how fast
     Ping(ping::Ping),
     /// Run a test object that echoes, fails, panics and is slow
@@ -93,6 +100,9 @@ async fn run(options: &Options, command: &Command, screen: &Screen) -> Result<()
         Command::Nsc(nsc) => nsc.run(&app).await,
         Command::Describe(describe) => describe.run(&app).await,
         Command::Call(call) => call.run(&app).await,
+        Command::Get(get) => get.run(&app).await,
+        Command::Set(set) => set.run(&app).await,
+        Command::Watch(watch) => watch.run(&app).await,
         Command::Ping(ping) => ping.run(&app).await,
         Command::Echo(echo) => echo.run(&app).await,
         Command::Bench(bench) => bench.run(&app).await,

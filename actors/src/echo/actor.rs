@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message, MessageResult, ResponseFuture};
 use bytes::Bytes;
-use pyroxene::{Items, RemoteMessage, RemoteObject, Value};
+use pyroxene::{Items, RemoteAttributes, RemoteMessage, RemoteObject, Value};
 use serde::{Deserialize, Serialize};
 use slog::Logger;
 
@@ -71,7 +71,7 @@ pub struct EchoError {
     pub reason: String,
 }
 
-/// The object. It has no state, so a panic loses nothing.
+/// The object. A panic loses no more than its attributes: they begin anew.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -85,13 +85,39 @@ pub struct EchoError {
 #[derive(Debug, RemoteObject)]
 #[remote(methods(Echo, EchoBytes, Fail, Panic, Slow, Remark, Count))]
 pub struct EchoObject {
+    /// What it says to whoever asks.
+    #[remote(attr)]
+    greeting: String,
+    /// Calls of its methods so far.
+    #[remote(attr(read))]
+    calls: u64,
+    /// Where it is.
+    #[remote(nested)]
+    place: Location,
     log: Logger,
+}
+
+/// Where the echo object is, nested in it.
+#[derive(Debug, RemoteAttributes)]
+struct Location {
+    /// Its street.
+    #[remote(attr)]
+    street: String,
+}
+
+#[pyroxene::remote(nested)]
+impl Location {
+    /// Moves it; says where it was.
+    pub fn move_to(&mut self, street: String) -> String {
+        std::mem::replace(&mut self.street, street)
+    }
 }
 
 impl EchoObject {
     /// One that writes remarks here.
     pub fn new(log: Logger) -> EchoObject {
-        EchoObject { log }
+        let place = Location { street: "Elm St 1".to_owned() };
+        EchoObject { greeting: "hello".to_owned(), calls: 0, place, log }
     }
 }
 
@@ -109,6 +135,7 @@ impl Handler<Echo> for EchoObject {
     type Result = MessageResult<Echo>;
 
     fn handle(&mut self, message: Echo, _: &mut Context<Self>) -> Self::Result {
+        self.calls += 1;
         MessageResult(message.value)
     }
 }
@@ -117,6 +144,7 @@ impl Handler<EchoBytes> for EchoObject {
     type Result = MessageResult<EchoBytes>;
 
     fn handle(&mut self, message: EchoBytes, _: &mut Context<Self>) -> Self::Result {
+        self.calls += 1;
         MessageResult(message.bytes)
     }
 }
@@ -125,6 +153,7 @@ impl Handler<Fail> for EchoObject {
     type Result = Result<(), EchoError>;
 
     fn handle(&mut self, _: Fail, _: &mut Context<Self>) -> Self::Result {
+        self.calls += 1;
         Err(EchoError { reason: "an error was asked for".to_owned() })
     }
 }
@@ -133,6 +162,7 @@ impl Handler<Panic> for EchoObject {
     type Result = ();
 
     fn handle(&mut self, _: Panic, _: &mut Context<Self>) {
+        self.calls += 1;
         panic!("a panic was asked for");
     }
 }
@@ -141,6 +171,7 @@ impl Handler<Slow> for EchoObject {
     type Result = ResponseFuture<Result<f64, EchoError>>;
 
     fn handle(&mut self, Slow { seconds }: Slow, _: &mut Context<Self>) -> Self::Result {
+        self.calls += 1;
         Box::pin(async move {
             tokio::time::sleep(a_day_at_most(seconds)?).await;
             Ok(seconds)
@@ -152,6 +183,7 @@ impl Handler<Count> for EchoObject {
     type Result = MessageResult<Count>;
 
     fn handle(&mut self, message: Count, _: &mut Context<Self>) -> Self::Result {
+        self.calls += 1;
         MessageResult(Items::of(0..message.n))
     }
 }
@@ -166,6 +198,7 @@ impl Handler<Remark> for EchoObject {
     type Result = ();
 
     fn handle(&mut self, message: Remark, _: &mut Context<Self>) {
+        self.calls += 1;
         slog::info!(self.log, "remark"; "line" => message.line);
     }
 }
@@ -201,6 +234,19 @@ mod tests {
         let daemon = Daemon::bind("127.0.0.1:0").await.unwrap();
         let echo = daemon.supervise("echo", EchoObject::default).await.unwrap();
         assert_eq!(echo.send(Count { n: 3 }).await.unwrap().into_vec().await, Ok(vec![0, 1, 2]));
+    }
+
+    #[actix::test]
+    async fn it_has_attributes() {
+        let daemon = Daemon::bind("127.0.0.1:0").await.unwrap();
+        let echo = daemon.supervise("echo", EchoObject::default).await.unwrap();
+        let any = DynProxy::connect(echo.uri()).await.unwrap();
+        any.set("greeting", "good day").await.unwrap();
+        assert_eq!(any.get("greeting").await, Ok("good day".into()));
+        assert_eq!(any.call("place.move_to", args!["Elm St 2"]).await, Ok("Elm St 1".into()));
+        assert_eq!(any.get("place.street").await, Ok("Elm St 2".into()));
+        echo.send(Echo { value: 1.into() }).await.unwrap();
+        assert_eq!(any.get("calls").await, Ok(1.into()));
     }
 
     #[test]

@@ -86,14 +86,18 @@ fn describe_lists_what_can_be_called() {
     let user = User::new();
     let (_echo, uri) = user.echo(&[]);
     let text = user.ok(&["describe", &uri]);
-    for line in ["slow(seconds: f64) -> f64", "Raises an error.", "oneway"] {
+    let attributes = ["greeting: text  read, write", "calls: u64  read", "place.move_to(street: text) -> text"];
+    for line in ["slow(seconds: f64) -> f64", "Raises an error.", "oneway"].into_iter().chain(attributes) {
         assert!(text.contains(line), "{text}");
     }
     let json = user.json(&["describe", &uri]);
     let methods: Vec<_> =
         json["methods"].as_array().unwrap().iter().map(|method| method["name"].as_str().unwrap()).collect();
-    assert_eq!(methods, ["echo", "echo_bytes", "error", "panic", "slow", "remark", "count"]);
-    assert!(json["attributes"].is_array());
+    assert_eq!(methods, ["echo", "echo_bytes", "error", "panic", "slow", "remark", "count", "place.move_to"]);
+    let attributes = json["attributes"].as_array().unwrap();
+    let attributes: Vec<_> = attributes.iter().map(|one| (one["name"].as_str().unwrap(), &one["writable"])).collect();
+    let (yes, no) = (&true.into(), &false.into());
+    assert_eq!(attributes, [("greeting", yes), ("calls", no), ("place", no), ("place.street", yes)]);
     assert_eq!(json["uri"], uri);
 }
 
@@ -108,4 +112,30 @@ fn a_peer_that_talks_rubbish_is_nobody_elses_business() {
     }
     assert_eq!(user.ok(&["call", &uri, "echo", "1"]), "1\n");
     user.ok(&["--ns", &names.at, "nsc", "ping"]);
+}
+
+#[test]
+fn attributes_are_read_written_and_watched() {
+    let user = User::new();
+    let (_echo, uri) = user.echo(&[]);
+    assert_eq!(user.ok(&["get", &uri, "greeting"]), "\"hello\"\n");
+    assert_eq!(user.ok(&["set", &uri, "greeting", "\"good day\""]), "");
+    assert_eq!(user.ok(&["set", &uri, "greeting", "\"hi\"", "--expected", "\"good day\"", "--json"]), "\"hi\"\n");
+    assert_eq!(user.ok(&["call", &uri, "place.move_to", "\"Elm St 2\""]), "\"Elm St 1\"\n");
+    assert_eq!(user.ok(&["get", &uri, "place.street"]), "\"Elm St 2\"\n");
+    let watch = user.start(&["watch", &uri, "calls"]);
+    assert_eq!(watch.line(), "0");
+    user.ok(&["call", &uri, "echo", "1"]);
+    assert_eq!(watch.line(), "1");
+    for (args, says) in [
+        (&["get", &uri, "greating"][..], "did you mean \"greeting\"?"),
+        (&["set", &uri, "calls", "7"], "can be read, but not written"),
+        (&["set", &uri, "greeting", "7"], "takes text"),
+        (&["set", &uri, "greeting", "\"a\"", "--expected", "\"b\""], "it is \"hi\" by now"),
+        (&["watch", &uri, "nothing"], "shows what it has"),
+        (&["set", &uri, "greeting", "hello"], "is not JSON"),
+    ] {
+        let error = user.error(args);
+        assert!(error.contains(says), "{error}");
+    }
 }

@@ -249,7 +249,7 @@ fn what_the_compiler_knows_and_callers_do_not_is_refused() {
 #[test]
 fn all_mistakes_of_a_method_are_found() {
     let function: TraitItemFn = parse_quote! {
-        #[remote(oneway, attr)]
+        #[remote(oneway, exposed)]
         unsafe fn proxy<T>(self, (a, b): (&str, T), c: impl Copy) -> io::Result<&u8>;
     };
     let mistakes = read(&function).err().unwrap_or_default();

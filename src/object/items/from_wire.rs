@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::codec;
 use crate::codec::budget::Budget;
-use crate::object::items::{Produce, fault};
+use crate::object::items::{Produce, unreadable};
 use crate::object::outcome::Failure;
 use crate::wire::SerializerId;
 use crate::wire::stream::next_item;
@@ -56,8 +56,6 @@ impl<T: DeserializeOwned> Produce<T> for FromWire<T> {
         let read = codec::decode::<T>(self.incoming.serializer(), item, &Budget::default());
         self.at += bytes.max(1);
         self.incoming.taken(bytes);
-        Poll::Ready(Some(read.map_err(|problem| {
-            fault("Pyroxene.UnreadableReply", format!("an item of the stream cannot be read here: {problem}"))
-        })))
+        Poll::Ready(Some(read.map_err(|problem| unreadable(&problem.to_string()))))
     }
 }

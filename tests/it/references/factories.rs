@@ -9,7 +9,7 @@ use pyroxene::{CallError, Client, Daemon, NotStarted, Proxy};
 use super::world::config;
 use crate::support::flaky::Flaky;
 use crate::support::memory::MemoryNetwork;
-use crate::support::pair::{client_over, settle};
+use crate::support::pair::{brittle_client_over, client_over, settle};
 use crate::support::raw_peer::RawPeer;
 
 struct Account {
@@ -55,7 +55,7 @@ impl World {
         let daemon = Daemon::bind_with(config(), client_over(&network), &endpoint).await.unwrap();
         let made = daemon.clone();
         let here = daemon.supervise("bank", move || Bank { daemon: made.clone() }).await.unwrap();
-        let client = client_over(&network);
+        let client = brittle_client_over(&network);
         client.install();
         let bank = BankProxy::from(Proxy::<Bank>::connect_with(&client, here.uri()).await.unwrap());
         World { flaky, daemon, client, bank }

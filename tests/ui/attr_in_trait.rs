@@ -1,0 +1,7 @@
+#[pyroxene::remote]
+trait Bank {
+    #[remote(attr)]
+    fn owner(&self) -> String;
+}
+
+fn main() {}
