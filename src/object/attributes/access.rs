@@ -38,7 +38,7 @@ pub fn write<T: Attributes>(state: &mut T, path: &str, value: Value) -> Result<(
 /// Writes what is at a path if it has the value `expected`.
 ///
 /// # Errors
-/// As [`write`], or it has another value.
+/// As [`write()`], or it has another value.
 pub fn compare_and_set<T: Attributes>(
     state: &mut T,
     path: &str,
