@@ -1,6 +1,6 @@
 //! `call`, `describe` and `ping`.
 
-use crate::program::{User, bother};
+use crate::program::{Running, User, bother};
 
 #[test]
 fn values_go_there_and_come_back() {
@@ -123,7 +123,7 @@ fn attributes_are_read_written_and_watched() {
     assert_eq!(user.ok(&["set", &uri, "greeting", "\"hi\"", "--expected", "\"good day\"", "--json"]), "\"hi\"\n");
     assert_eq!(user.ok(&["call", &uri, "place.move_to", "\"Elm St 2\""]), "\"Elm St 1\"\n");
     assert_eq!(user.ok(&["get", &uri, "place.street"]), "\"Elm St 2\"\n");
-    let watch = user.start(&["watch", &uri, "calls"]);
+    let watch = Running::start(&mut user.command(&["watch", &uri, "calls"]));
     assert_eq!(watch.line(), "0");
     user.ok(&["call", &uri, "echo", "1"]);
     assert_eq!(watch.line(), "1");
