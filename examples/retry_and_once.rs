@@ -5,7 +5,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pyroxene::{CallError, Daemon};
+use pyroxene::wire::Limits;
+use pyroxene::{CallError, Client, Daemon, DaemonConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -58,7 +59,10 @@ async fn wire(listener: TcpListener, daemon: String, accident: Arc<AtomicBool>) 
 
 #[pyroxene::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let daemon = Daemon::bind("127.0.0.1:0").await?;
+    // Otherwise the connection would go on over another wire, and this would be no story.
+    let limits = Limits { resume_ms: 0, ..Limits::default() };
+    let config = DaemonConfig { limits, ..DaemonConfig::default() };
+    let daemon = Daemon::bind_with(config, Client::current(), &"127.0.0.1:0".parse()?).await?;
     let accident = Arc::new(AtomicBool::new(false));
     let (cut, next) = (Arc::clone(&accident), Arc::clone(&accident));
     daemon.supervise("till", move || Till { paid: 0, accident: Arc::clone(&cut) }).await?;
