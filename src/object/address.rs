@@ -31,9 +31,14 @@ impl Address {
         Address { endpoint, relay, objects, used: AtomicBool::new(false), kept: AtomicBool::new(false) }
     }
 
+    /// Whether a message has referred to an object by it.
+    pub(crate) fn is_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed)
+    }
+
     /// Once it is in use, those whose objects these are keep the connection.
     pub(crate) fn keep(&self, connection: impl FnOnce() -> Box<dyn Any + Send>) {
-        if self.used.load(Ordering::Relaxed)
+        if self.is_used()
             && !self.kept.swap(true, Ordering::Relaxed)
             && let Some(objects) = self.objects.upgrade()
         {

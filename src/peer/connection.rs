@@ -10,8 +10,10 @@ use tokio::time::Instant;
 use crate::codec::budget::Budget;
 use crate::object::address::{self, Address};
 use crate::object::context::Caller;
+use crate::object::outcome::NotStarted;
 use crate::object::panic;
 use crate::peer::bulk::{Bulk, Order};
+use crate::peer::control;
 use crate::peer::given_up::GivenUp;
 use crate::peer::in_flight::{Answer, Ending, InFlight};
 use crate::peer::items::{self, Inlet};
@@ -19,7 +21,7 @@ use crate::peer::promises::Promises;
 use crate::peer::stream::Streams;
 use crate::peer::successor::Successor;
 use crate::wire::chunk::CHUNK_BYTES;
-use crate::wire::{CorrelationId, Features, Flags, FrameWriter, Limits, MessageType, PeerLimits, SerializerId};
+use crate::wire::{Features, Limits, MessageType, PeerLimits};
 
 /// One connection. Cheap to clone; the connection ends when the last clone is dropped and its calls have been answered.
 #[derive(Clone)]
@@ -142,6 +144,18 @@ pub enum StartError {
     /// The request could not be written.
     #[error("{0}")]
     Unwritable(String),
+}
+
+impl StartError {
+    /// The same as its caller is told, who knows the object by this name.
+    pub(crate) fn not_started(self, object: String) -> NotStarted {
+        match self {
+            StartError::Closed { problem, .. } => NotStarted::Unreachable { uri: object, problem },
+            StartError::Draining { peer, .. } => NotStarted::Draining { what: peer },
+            StartError::Full { what } => NotStarted::Busy { what: what.to_owned(), retry_after_ms: 10 },
+            StartError::Unwritable(problem) => NotStarted::NotSent { method: String::new(), problem },
+        }
+    }
 }
 
 impl Connection {
@@ -288,11 +302,7 @@ impl Connection {
         let cancels =
             state.in_flight.abandon(seq) && shared.features.contains(Features::CANCEL) && state.closed.is_none();
         if cancels {
-            let (serializer, flags) = (SerializerId::POSTCARD, Flags::default());
-            let frame =
-                FrameWriter::begin(&mut state.out, MessageType::Cancel, serializer, flags, seq, CorrelationId::NONE);
-            // A frame without payload is never too large.
-            let _ = frame.finish(&mut state.out, u32::MAX);
+            control::write(&mut state.out, MessageType::Cancel, seq, |_| Ok(()));
         }
         if cancels || opened.is_some() {
             wake(state);

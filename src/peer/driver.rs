@@ -32,7 +32,8 @@ use crate::object::invocation::Invocation;
 use crate::object::local::LocalDaemon;
 use crate::peer::assembly::Assemblies;
 use crate::peer::connection::{Connection, Leaving, Shared, State};
-use crate::peer::driver::resume::{Resumption, acknowledge};
+use crate::peer::control;
+use crate::peer::driver::resume::Resumption;
 use crate::peer::expiry::Expiry;
 use crate::peer::export::Exports;
 use crate::peer::lane::Lane;
@@ -41,7 +42,7 @@ use crate::peer::relays::Relays;
 use crate::peer::room::Room;
 use crate::peer::session::{Session, Sessions};
 use crate::transport::Stream;
-use crate::wire::{CorrelationId, Features, Flags, FrameWriter, GoAway, MessageType, SerializerId};
+use crate::wire::{Features, GoAway, MessageType, Taken};
 
 /// An outgoing buffer larger than this is given back when it has been written.
 const KEEP_BUFFER: usize = 256 * 1024;
@@ -252,9 +253,9 @@ impl Driver {
                 }
                 let idle = state.is_sent();
                 if let Some(resumption) = &mut self.resumption
-                    && let Some(taken) = resumption.due(self.received - self.input.len() as u64, idle)
+                    && let Some(taken) = resumption.receipts.due(self.received - self.input.len() as u64, idle)
                 {
-                    acknowledge(&mut state, taken);
+                    control::write(&mut state.out, MessageType::Ack, 0, |out| Taken { taken }.encode(out));
                 } else if idle {
                     if state.released && state.in_flight.is_idle() {
                         if self.resumption.is_some() && state.leaving == Leaving::No {
@@ -344,19 +345,14 @@ impl Driver {
     /// Says what was taken so far; whatever comes from here on is refused.
     fn go_away(&mut self, reason: &str) {
         self.leaving = true;
-        let taken = self.received - self.input.len() as u64;
+        let taken = self.taken();
         let mut state = self.shared.lock();
         state.leaving = Leaving::Said;
         if state.closed.is_some() || !self.shared.features.contains(Features::GO_AWAY) {
             return;
         }
-        let (kind, flags) = (MessageType::GoAway, Flags::default());
-        let frame = FrameWriter::begin(&mut state.out, kind, SerializerId::POSTCARD, flags, 0, CorrelationId::NONE);
-        match (GoAway { reason: reason.to_owned(), taken }).encode(&mut state.out) {
-            // A few bytes are never too many.
-            Ok(()) => drop(frame.finish(&mut state.out, u32::MAX)),
-            Err(_) => frame.abandon(&mut state.out),
-        }
+        let away = GoAway { reason: reason.to_owned(), taken };
+        control::write(&mut state.out, MessageType::GoAway, 0, |out| away.encode(out));
     }
 
     /// Reads once; how many bytes came.

@@ -17,6 +17,7 @@ use crate::object::interface::MethodFlags;
 use crate::object::local::LocalDaemon;
 use crate::object::outcome::{Failure, NotStarted};
 use crate::peer::connection::{Connection, Shared};
+use crate::peer::control;
 use crate::peer::driver::Driver;
 use crate::peer::driver::resume::Resumption;
 use crate::peer::greeting::{begin, features, finish, invalid, read_frame, reason, refuse};
@@ -376,14 +377,7 @@ impl DetachedGreeting {
         written.map_err(|problem| invalid(&problem))?;
         driver.greet(out);
         if let Some(ticket) = ticket {
-            shared.append(|out| {
-                let frame = begin(out, MessageType::Ticket, SerializerId::POSTCARD, 0);
-                match ticket.encode(out) {
-                    // A few bytes are never too many.
-                    Ok(()) => drop(finish(frame, out)),
-                    Err(_) => frame.abandon(out),
-                }
-            });
+            shared.append(|out| control::write(out, MessageType::Ticket, 0, |out| ticket.encode(out)));
         }
         Ok((shared, driver))
     }

@@ -14,8 +14,9 @@ use crate::object::reply::ReplySink;
 use crate::peer::accounts::{Accounts, Overflown, Settled};
 use crate::peer::bulk::Order;
 use crate::peer::connection::{Shared, wake};
+use crate::peer::control;
 use crate::peer::items::Outlet;
-use crate::wire::{CorrelationId, Flags, Flushed, FrameWriter, MessageType, SerializerId};
+use crate::wire::{Flushed, MessageType, SerializerId};
 
 /// Where replies of one object go, and how many calls of this connection have left that object's queue.
 pub(crate) struct Lane {
@@ -65,15 +66,7 @@ impl Lane {
         let Some(Settled { flushes, account }) = settled else { return };
         let flushed = Flushed { executed: account.executed, failed: account.failed };
         for seq in flushes {
-            self.shared.append(|out| {
-                let (kind, id) = (MessageType::Flushed, SerializerId::POSTCARD);
-                let frame = FrameWriter::begin(out, kind, id, Flags::default(), seq, CorrelationId::NONE);
-                match flushed.encode(out) {
-                    // A few bytes are never too many.
-                    Ok(()) => drop(frame.finish(out, u32::MAX)),
-                    Err(_) => frame.abandon(out),
-                }
-            });
+            self.shared.append(|out| control::write(out, MessageType::Flushed, seq, |out| flushed.encode(out)));
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 /// Small messages are gathered into segments of so many bytes.
-const SEGMENT: usize = 16 * 1024;
+const SEGMENT: usize = 4 * 1024;
 
 /// Bytes that were sent, from the first that the other end has not acknowledged on.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ use pyroxene::transport::Network;
 use pyroxene::wire::handshake::HANDSHAKE_VERSION;
 use pyroxene::wire::{Features, Hello, Limits, MessageType, PeerLimits, Taken, Target, Ticket, Welcome};
 use pyroxene::{CallError, Items, Proxy};
+use tokio::task::JoinHandle;
 
 use crate::support::claim::Claim;
 use crate::support::flaky::{Fault, Flaky, Plan};
@@ -30,13 +31,26 @@ fn steady_client_over(network: &Arc<dyn Network>) -> Client {
     client_with(ClientConfig { network: Arc::clone(network), seed: Some(7), ..ClientConfig::default() })
 }
 
-#[actix::test]
-async fn a_call_that_runs_when_its_stream_is_lost_ends_with_its_reply() {
+/// A call that runs, over a network that does what it is told to.
+struct Held {
+    pair: Pair,
+    flaky: Arc<Flaky>,
+    worker: WorkerProxy,
+    held: JoinHandle<Result<u64, CallError>>,
+}
+
+async fn held() -> Held {
     let pair = Pair::memory().await;
     let flaky = flaky(&pair, []);
     let worker = worker_over(&pair, &flaky);
     let held = actix_rt::spawn(worker.hold(1));
     settle().await;
+    Held { pair, flaky, worker, held }
+}
+
+#[actix::test]
+async fn a_call_that_runs_when_its_stream_is_lost_ends_with_its_reply() {
+    let Held { pair, flaky, worker, held } = held().await;
     flaky.reset_all();
     settle().await;
     pair.gate.open(1);
@@ -47,11 +61,7 @@ async fn a_call_that_runs_when_its_stream_is_lost_ends_with_its_reply() {
 
 #[actix::test]
 async fn a_reply_that_was_lost_on_its_way_is_fetched() {
-    let pair = Pair::memory().await;
-    let flaky = flaky(&pair, []);
-    let worker = worker_over(&pair, &flaky);
-    let held = actix_rt::spawn(worker.hold(1));
-    settle().await;
+    let Held { pair, flaky, held, .. } = held().await;
     // Replied while nobody is connected.
     pair.gate.open(1);
     flaky.reset_all();
@@ -186,11 +196,7 @@ async fn what_waits_in_a_queue_meanwhile_is_not_run_and_told_so_unless_it_was_to
 
 #[actix::test]
 async fn a_call_whose_time_is_over_meanwhile_does_not_run_later() {
-    let pair = Pair::memory().await;
-    let flaky = flaky(&pair, []);
-    let worker = worker_over(&pair, &flaky);
-    let held = actix_rt::spawn(worker.hold(1));
-    settle().await;
+    let Held { pair, flaky, worker, held } = held().await;
     flaky.pause();
     flaky.reset_all();
     settle().await;
@@ -205,11 +211,7 @@ async fn a_call_whose_time_is_over_meanwhile_does_not_run_later() {
 
 #[actix::test]
 async fn calls_made_meanwhile_wait_and_run_in_order() {
-    let pair = Pair::memory().await;
-    let flaky = flaky(&pair, []);
-    let worker = worker_over(&pair, &flaky);
-    let held = actix_rt::spawn(worker.hold(1));
-    settle().await;
+    let Held { pair, flaky, worker, held } = held().await;
     flaky.pause();
     flaky.reset_all();
     settle().await;
@@ -226,11 +228,7 @@ async fn calls_made_meanwhile_wait_and_run_in_order() {
 
 #[actix::test]
 async fn when_nobody_is_there_any_more_its_callers_are_told_at_once() {
-    let pair = Pair::memory().await;
-    let flaky = flaky(&pair, []);
-    let worker = worker_over(&pair, &flaky);
-    let held = actix_rt::spawn(worker.hold(1));
-    settle().await;
+    let Held { flaky, held, .. } = held().await;
     flaky.refuse();
     flaky.reset_all();
     let before = tokio::time::Instant::now();

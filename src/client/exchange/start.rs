@@ -6,7 +6,6 @@ use std::task::Context;
 use crate::client::binding::{Binding, Choice, Route};
 use crate::client::error::CallError;
 use crate::client::exchange::{Bound, Ended, Exchange, State};
-use crate::client::link::Link;
 use crate::client::request::{Request, Terms};
 use crate::client::runtime;
 use crate::object::facts::Facts;
@@ -80,7 +79,7 @@ impl<R: Request> Exchange<R> {
                         let method = request.method().to_owned();
                         Some(Err(CallError::NotStarted(NotStarted::NotSent { method, problem })))
                     }
-                    Err(error) => self.again(&binding, refusal(&self.link, error)),
+                    Err(error) => self.again(&binding, error.not_started(self.link.uri.to_string())),
                 }
             }
         }
@@ -130,7 +129,7 @@ impl<R: Request> Exchange<R> {
                 None
             }
             Err(StartError::Unwritable(problem)) => fail(NotStarted::NotSent { method: method.to_owned(), problem }),
-            Err(error) => self.again(&binding, refusal(&self.link, error)),
+            Err(error) => self.again(&binding, error.not_started(self.link.uri.to_string())),
         }
     }
 
@@ -256,7 +255,7 @@ impl<R: Request> Exchange<R> {
                     }
                     Err(error) => {
                         self.link.forget(binding);
-                        Err(refusal(&self.link, error))
+                        Err(error.not_started(self.link.uri.to_string()))
                     }
                 }
             }
@@ -267,13 +266,4 @@ impl<R: Request> Exchange<R> {
 /// Whether a oneway is one by itself, so that it is known afterwards what became of it.
 fn counts<R: Request>(request: &R) -> bool {
     request.kind() == MessageType::Invoke
-}
-
-pub(super) fn refusal(link: &Link, error: StartError) -> NotStarted {
-    match error {
-        StartError::Closed { problem, .. } => NotStarted::Unreachable { uri: link.uri.to_string(), problem },
-        StartError::Draining { peer, .. } => NotStarted::Draining { what: peer },
-        StartError::Full { what } => NotStarted::Busy { what: what.to_owned(), retry_after_ms: 10 },
-        StartError::Unwritable(problem) => NotStarted::NotSent { method: String::new(), problem },
-    }
 }

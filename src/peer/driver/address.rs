@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::object::address::Address;
-use crate::object::outcome::{Failure, NotStarted};
+use crate::object::outcome::NotStarted;
+use crate::peer::control;
 use crate::peer::driver::Driver;
 use crate::peer::in_flight::Stray;
 use crate::peer::relays::Relays;
-use crate::wire::{Addressed, Flags, Frame, FrameWriter, MessageType, SerializerId};
+use crate::wire::{Addressed, Flags, Frame, MessageType};
 
 impl Driver {
     /// The daemon of this connection lends addresses.
@@ -19,7 +20,6 @@ impl Driver {
     /// The peer hosts objects, and asks for an address.
     #[cold]
     pub(super) fn address(&mut self, frame: &Frame) {
-        let header = frame.header;
         let lent = match &self.relays {
             Some(relays) => relays.lend(&self.shared),
             None => Err(NotStarted::Unsupported {
@@ -28,21 +28,9 @@ impl Driver {
             }),
         };
         self.shared.append(|out| {
-            let flags = if lent.is_ok() { Flags::default() } else { Flags::EXCEPTION };
-            let (kind, serializer) = (MessageType::Addressed, SerializerId::POSTCARD);
-            let frame = FrameWriter::begin(out, kind, serializer, flags, header.seq, header.correlation);
-            let written = match &lent {
-                Ok(addressed) => addressed.encode(out).is_ok(),
-                Err(why) => {
-                    Failure::NotStarted(why.clone()).to_fault(serializer, "", "").encode(serializer, out).is_ok()
-                }
-            };
-            if written {
-                // A few bytes are never too many.
-                let _ = frame.finish(out, u32::MAX);
-            } else {
-                frame.abandon(out);
-            }
+            control::answer(out, MessageType::Addressed, frame.header.seq, u32::MAX, lent, |lent, out| {
+                lent.encode(out)
+            });
         });
     }
 

@@ -22,6 +22,10 @@ impl Driver {
         let arrived = assemblies.arrived(frame, limit, now, |header, payload| self.judge(header, payload, claimed));
         self.assemblies = assemblies;
         let Some(frame) = arrived.map_err(broken)? else { return Ok(()) };
+        if let Some(resumption) = &mut self.resumption {
+            // Until the sender hears that the last piece has come, it keeps the whole message.
+            resumption.receipts.hurry();
+        }
         match frame.header.kind {
             MessageType::Invoke => self.invoke(frame, now),
             MessageType::Result if frame.header.flags.contains(Flags::ITEM_STREAM) => {

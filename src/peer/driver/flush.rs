@@ -1,9 +1,9 @@
 //! What the peer asks about oneways.
 
-use crate::object::outcome::{Failure, NotStarted};
-use crate::object::reply::write_fault;
+use crate::object::outcome::NotStarted;
+use crate::peer::control;
 use crate::peer::driver::Driver;
-use crate::wire::{Flush, Frame, SerializerId};
+use crate::wire::{Flush, Frame, MessageType};
 
 impl Driver {
     /// The peer asks what has become of oneways, and is told once they have ended.
@@ -25,7 +25,7 @@ impl Driver {
                 },
             },
         };
-        let fault = Failure::NotStarted(refused).to_fault(SerializerId::POSTCARD, "", "");
-        self.shared.append(|out| write_fault(&fault, seq, out));
+        let refused = Err::<(), _>(refused);
+        self.shared.append(|out| control::answer(out, MessageType::Flushed, seq, u32::MAX, refused, |(), _| Ok(())));
     }
 }

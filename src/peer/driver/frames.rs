@@ -6,14 +6,15 @@ use std::task::Waker;
 
 use tokio::time::Instant;
 
-use crate::object::outcome::{Failure, NotStarted};
+use crate::object::outcome::NotStarted;
 use crate::peer::connection::State;
+use crate::peer::control;
 use crate::peer::driver::{Driver, broken};
 use crate::peer::in_flight::Stray;
 use crate::peer::items;
 use crate::peer::passages::is_passage;
 use crate::peer::stream::Breach;
-use crate::wire::{Bind, Flags, Frame, FrameWriter, Frames, GoAway, MessageType, Release, SerializerId};
+use crate::wire::{Bind, Flags, Frame, FrameWriter, Frames, GoAway, MessageType, Release};
 
 /// Replies to calls that were never made, before the peer is taken for broken.
 const MAX_STRAY: u32 = 16;
@@ -200,41 +201,15 @@ impl Driver {
         if self.bind_passage(frame) {
             return;
         }
-        let header = frame.header;
         let bound = match Bind::decode(&frame.payload) {
             Ok(bind) => self.exports.bind(&bind.target, &self.shared),
             Err(problem) => Err(NotStarted::NoSuchObject { object: problem.to_string() }),
         };
-        let exports = &mut self.exports;
+        let gone = || NotStarted::NoSuchObject { object: String::new() };
+        let table = bound.and_then(|handle| self.exports.name(handle).ok_or_else(gone));
         let limit = self.shared.peer_limits.max_message;
-        let answer = |out: &mut Vec<u8>, result: Result<usize, NotStarted>| {
-            let flags = if result.is_ok() { Flags::default() } else { Flags::EXCEPTION };
-            let frame = FrameWriter::begin(
-                out,
-                MessageType::Bound,
-                SerializerId::POSTCARD,
-                flags,
-                header.seq,
-                header.correlation,
-            );
-            let written = match result {
-                Ok(handle) => exports.name(handle).is_some_and(|table| table.encode(out).is_ok()),
-                Err(why) => Failure::NotStarted(why)
-                    .to_fault(SerializerId::POSTCARD, "", "")
-                    .encode(SerializerId::POSTCARD, out)
-                    .is_ok(),
-            };
-            if written {
-                let _ = frame.finish(out, limit);
-            } else {
-                frame.abandon(out);
-            }
-        };
-        let mut answer = Some(answer);
         self.shared.append(|out| {
-            if let Some(answer) = &mut answer {
-                answer(out, bound);
-            }
+            control::answer(out, MessageType::Bound, frame.header.seq, limit, table, |table, out| table.encode(out));
         });
     }
 }

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use crate::object::interface::MethodFlags;
-use crate::object::outcome::{Failure, NotStarted};
+use crate::object::outcome::NotStarted;
 use crate::object::reply::ReplySink;
+use crate::peer::control;
 use crate::peer::driver::Driver;
 use crate::peer::session::{Session, Waiter};
-use crate::wire::{
-    CorrelationId, Features, Flags, Frame, FrameWriter, MessageType, OnceKey, SerializerId, SessionOpened,
-};
+use crate::wire::{Features, Frame, MessageType, OnceKey, SessionOpened};
 
 impl Driver {
     /// The peer is going to make calls with keys: its session is opened, and kept from being forgotten as long as this connection lives.
@@ -24,20 +23,11 @@ impl Driver {
                 Err(NotStarted::Unsupported { method: "a session".to_owned(), problem })
             }
         };
-        let flags = if opened.is_ok() { Flags::default() } else { Flags::EXCEPTION };
-        let (seq, id) = (frame.header.seq, SerializerId::POSTCARD);
+        let number = opened.as_ref().map(|session| session.number).map_err(NotStarted::clone);
         self.shared.append(|out| {
-            let writer = FrameWriter::begin(out, MessageType::Opened, id, flags, seq, CorrelationId::NONE);
-            let written = match &opened {
-                Ok(session) => SessionOpened { number: session.number }.encode(out).is_ok(),
-                Err(why) => Failure::NotStarted(why.clone()).to_fault(id, "", "").encode(id, out).is_ok(),
-            };
-            if written {
-                // A few bytes are never too many.
-                let _ = writer.finish(out, u32::MAX);
-            } else {
-                writer.abandon(out);
-            }
+            control::answer(out, MessageType::Opened, frame.header.seq, u32::MAX, number, |number, out| {
+                SessionOpened { number }.encode(out)
+            });
         });
         self.session = opened.ok();
     }

@@ -12,7 +12,8 @@ use crate::object::interface::MethodFlags;
 use crate::object::invocation::{Body, nearest};
 use crate::object::outcome::{Failure, NotStarted, Unknown, unwritable};
 use crate::object::reply::{Reply, WireReply};
-use crate::peer::connection::{Connection, StartError};
+use crate::peer::connection::Connection;
+use crate::peer::control;
 use crate::peer::driver::Driver;
 use crate::peer::handshake;
 use crate::peer::hold::Hold;
@@ -45,19 +46,9 @@ impl Driver {
                 Err(why) => Err(why),
             };
             let bound = opened.and_then(|passage| lock(&passages).open(passage));
-            let (kind, serializer) = (MessageType::Bound, SerializerId::POSTCARD);
+            let limit = shared.peer_limits.max_message;
             shared.append(|out| {
-                let flags = if bound.is_ok() { Flags::default() } else { Flags::EXCEPTION };
-                let frame = FrameWriter::begin(out, kind, serializer, flags, header.seq, header.correlation);
-                let written = match bound {
-                    Ok(table) => table.encode(out).is_ok(),
-                    Err(why) => Failure::NotStarted(why).to_fault(serializer, "", "").encode(serializer, out).is_ok(),
-                };
-                if written {
-                    let _ = frame.finish(out, shared.peer_limits.max_message);
-                } else {
-                    frame.abandon(out);
-                }
+                control::answer(out, MessageType::Bound, header.seq, limit, bound, |table, out| table.encode(out));
             });
         });
         true
@@ -145,7 +136,7 @@ impl Driver {
         let started = passage.connection.start(there, patience, std::task::Waker::noop(), write);
         match started {
             Ok(seq) => drop(tokio::spawn(pass_back(passage.connection, seq, label, left_ms, reply))),
-            Err(error) => refuse(reply, refusal(label, error)),
+            Err(error) => refuse(reply, error.not_started(label)),
         }
     }
 }
@@ -243,15 +234,6 @@ fn answer_with(answer: &Answer, label: String, reply: WireReply) {
             }
         }
     });
-}
-
-fn refusal(label: String, error: StartError) -> NotStarted {
-    match error {
-        StartError::Closed { problem, .. } => NotStarted::Unreachable { uri: label, problem },
-        StartError::Draining { .. } => NotStarted::Draining { what: label },
-        StartError::Full { what } => NotStarted::Busy { what: what.to_owned(), retry_after_ms: 10 },
-        StartError::Unwritable(problem) => NotStarted::NotSent { method: String::new(), problem },
-    }
 }
 
 fn lock<T>(passages: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {

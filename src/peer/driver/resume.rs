@@ -11,27 +11,24 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::peer::connection::{Leaving, State};
+use crate::peer::connection::Leaving;
+use crate::peer::control;
 use crate::peer::driver::{Driver, broken};
 use crate::peer::greeting::{self, Comeback};
+use crate::peer::receipts::Receipts;
 use crate::peer::retained::Retained;
 use crate::peer::room::Room;
 use crate::peer::successor::Redial;
 use crate::peer::tickets::Issued;
 use crate::transport::Stream;
-use crate::wire::{CorrelationId, Flags, Frame, FrameWriter, Limits, MessageType, SerializerId, Taken, Ticket};
-
-/// Bytes that are taken until the other end hears of it, together with what is sent to it anyway; and until it hears of it alone.
-const ACKNOWLEDGE: u64 = 32 * 1024;
-const ACKNOWLEDGE_ALONE: u64 = 128 * 1024;
+use crate::wire::{Frame, Limits, MessageType, Taken, Ticket};
 
 /// What an end of a connection needs to go on over another stream.
 pub(crate) struct Resumption {
     pub(super) retained: Retained,
-    /// Bytes of the peer that it knows were taken.
-    acknowledged: u64,
+    pub(super) receipts: Receipts,
     /// What the connection is known by, and how long the daemon waits; an end that opened it has to hear that first.
     ticket: Option<Ticket>,
     role: Role,
@@ -64,21 +61,20 @@ impl Resumption {
         Resumption::new(Role::Called(issued), Some(ticket), limits)
     }
 
-    /// How many bytes of the peer were taken, if it is time to tell it; `alone` if nothing else is sent.
-    #[inline]
-    pub(super) fn due(&mut self, taken: u64, alone: bool) -> Option<u64> {
-        let unknown = taken - self.acknowledged;
-        if unknown < ACKNOWLEDGE || (alone && unknown < ACKNOWLEDGE_ALONE) {
-            return None;
-        }
-        self.acknowledged = taken;
-        Some(taken)
-    }
-
     fn new(role: Role, ticket: Option<Ticket>, limits: &Limits) -> Resumption {
         let retained = Retained::new(limits.resume_bytes);
         let (keep_ms, most) = (limits.resume_ms, limits.resume_bytes as usize);
-        Resumption { retained, acknowledged: 0, ticket, role, keep_ms, failures: 0, lost_at: None, most, preamble: 0 }
+        Resumption {
+            retained,
+            receipts: Receipts::default(),
+            ticket,
+            role,
+            keep_ms,
+            failures: 0,
+            lost_at: None,
+            most,
+            preamble: 0,
+        }
     }
 }
 
@@ -98,7 +94,7 @@ impl Driver {
     }
 
     /// Bytes of the peer that were taken, as whole messages.
-    fn taken(&self) -> u64 {
+    pub(super) fn taken(&self) -> u64 {
         self.received - self.input.len() as u64
     }
 
@@ -130,15 +126,17 @@ impl Driver {
         if state.closed.is_some() || state.draining.is_some() || state.leaving != Leaving::No || state.hang_up {
             return false;
         }
-        let waits = match resumption.role {
-            Role::Caller { .. } => {
-                let told = state.told.saturating_sub(resumption.preamble);
-                state.in_flight.is_awaited() || !state.is_sent() || resumption.retained.has_before(told)
-            }
-            // Whether the last replies have arrived, only the caller knows.
-            Role::Called(_) => state.successor.is_some() || self.admitted > 0,
-        };
-        waits || !state.streams.is_idle()
+        let told = state.told.saturating_sub(resumption.preamble);
+        let hosts = self.shared.address.get().is_some_and(|address| address.is_used());
+        state.successor.is_some()
+            || state.in_flight.is_awaited()
+            || !state.is_sent()
+            || !state.streams.is_idle()
+            || resumption.retained.has_before(told)
+            // Whether the last replies have arrived, only the peer knows.
+            || self.admitted > 0
+            // Objects of this end are to be called back over it.
+            || hosts
     }
 
     /// Waits for another stream, and goes on with it.
@@ -201,7 +199,8 @@ impl Driver {
             resumption.failures += 1;
             let attempt = async {
                 let stream = redial.dial(failures).await?;
-                greeting::come_back(stream, &limits, session, ticket.ticket, taken).await
+                let come_back = greeting::come_back(stream, &limits, session, ticket.ticket, taken);
+                timeout(Duration::from_millis(limits.handshake_ms.into()), come_back).await?
             };
             match self.meanwhile(resumption, until, attempt).await? {
                 None => {
@@ -260,16 +259,13 @@ impl Driver {
         };
         // It is as much as was checked just now.
         let _ = resumption.retained.acknowledge(taken);
-        resumption.acknowledged = self.received;
+        resumption.receipts = Receipts::until(self.received);
         self.received += input.len() as u64;
         (self.stream, self.input, self.output, self.room) = (stream, input, missing, Room::default());
         let mut state = self.shared.lock();
         state.written = resumption.preamble + taken;
         for seq in state.in_flight.overdue(state.written) {
-            let (kind, id) = (MessageType::Cancel, SerializerId::POSTCARD);
-            let frame = FrameWriter::begin(&mut state.out, kind, id, Flags::default(), seq, CorrelationId::NONE);
-            // A frame without payload is never too large.
-            let _ = frame.finish(&mut state.out, u32::MAX);
+            control::write(&mut state.out, MessageType::Cancel, seq, |_| Ok(()));
         }
         Ok(())
     }
@@ -306,10 +302,11 @@ impl Driver {
         if state.hang_up || state.leaving != Leaving::No {
             return Err(io::Error::other("this end has ended"));
         }
+        let called = matches!(resumption.role, Role::Called(_));
         if state.released && !state.in_flight.is_awaited() && state.is_sent() && state.streams.is_idle() {
             return Err(io::Error::other("nobody uses it any more"));
         }
-        if matches!(resumption.role, Role::Called(_)) && state.out.len() + state.bulk.answers() > resumption.most {
+        if called && state.out.len() + state.bulk.answers() > resumption.most {
             return Err(io::Error::other("too much waits for another stream"));
         }
         state.task = Some(cx.waker().clone());
@@ -321,16 +318,4 @@ impl Driver {
 /// Whether nobody is there, instead of the way being broken.
 fn is_gone(problem: &io::Error) -> bool {
     matches!(problem.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
-}
-
-/// Tells the peer that so many of its bytes were taken.
-#[cold]
-pub(super) fn acknowledge(state: &mut State, taken: u64) {
-    let (kind, id) = (MessageType::Ack, SerializerId::POSTCARD);
-    let frame = FrameWriter::begin(&mut state.out, kind, id, Flags::default(), 0, CorrelationId::NONE);
-    match (Taken { taken }).encode(&mut state.out) {
-        // A few bytes are never too many.
-        Ok(()) => drop(frame.finish(&mut state.out, u32::MAX)),
-        Err(_) => frame.abandon(&mut state.out),
-    }
 }

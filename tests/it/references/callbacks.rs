@@ -7,7 +7,7 @@ use pyroxene::{CallError, DynProxy, NotStarted, args};
 
 use super::world::{Deaf, GuestProxy, Visitor, World};
 use crate::support::flaky::Flaky;
-use crate::support::pair::settle;
+use crate::support::pair::{brittle_client_over, settle};
 
 #[actix::test]
 async fn whoever_only_connects_can_be_called_back_long_after_its_call() {
@@ -67,7 +67,7 @@ async fn a_call_back_ends_at_once_and_truthfully_when_the_connection_is_lost() {
     let world = World::new().await;
     let flaky = Arc::new(Flaky::new(Arc::clone(&world.network), []));
     let network = Arc::clone(&flaky) as _;
-    let eve = world.visitor_over(&network).await;
+    let eve = world.visitor_of(brittle_client_over(&network)).await;
     eve.room.enter(eve.guest.clone()).await.unwrap();
     let guest = world.room.guests().await.unwrap().remove(0);
     let mut call = tokio::spawn(async move { guest.never().await });
@@ -83,6 +83,27 @@ async fn a_call_back_ends_at_once_and_truthfully_when_the_connection_is_lost() {
 
     eve.room.guests().await.unwrap();
     assert_eq!(world.room.say("hello".to_owned()).await.unwrap(), [1], "whoever comes back is called again");
+}
+
+#[actix::test]
+async fn whoever_hosts_objects_comes_back_by_itself_when_its_stream_is_lost() {
+    let world = World::new().await;
+    let flaky = Arc::new(Flaky::new(Arc::clone(&world.network), []));
+    let network = Arc::clone(&flaky) as _;
+    let eve = world.visitor_over(&network).await;
+    eve.room.enter(eve.guest.clone()).await.unwrap();
+    settle().await;
+    for said in 1..=3 {
+        // Nobody of this process calls, or waits for anything.
+        flaky.reset_all();
+        settle().await;
+        assert_eq!(world.room.say("are you there?".to_owned()).await.unwrap(), [said]);
+    }
+    let guest = world.room.guests().await.unwrap().remove(0);
+    let call = tokio::spawn(async move { guest.hear("in between".to_owned()).await });
+    flaky.reset_all();
+    assert_eq!(call.await.unwrap().unwrap(), 4);
+    assert_eq!(eve.heard.all().len(), 4);
 }
 
 #[actix::test]

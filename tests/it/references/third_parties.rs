@@ -6,7 +6,7 @@ use pyroxene::{CallError, Client, DynProxy, NotStarted, Proxy, Unknown, args};
 
 use super::world::{Guest, GuestProxy, World};
 use crate::support::flaky::Flaky;
-use crate::support::pair::{client_over, settle};
+use crate::support::pair::{brittle_client_over, client_over, settle};
 
 /// The one guest of the room, for a client that reaches the room's daemon over a connection only.
 async fn passed_on(world: &World) -> (Client, GuestProxy) {
@@ -70,7 +70,7 @@ async fn when_the_connection_in_between_is_lost_third_parties_are_told_the_truth
     let world = World::new().await;
     let flaky = Arc::new(Flaky::new(Arc::clone(&world.network), []));
     let network = Arc::clone(&flaky) as _;
-    let eve = world.visitor_over(&network).await;
+    let eve = world.visitor_of(brittle_client_over(&network)).await;
     eve.room.enter(eve.guest.clone()).await.unwrap();
     let (_client, guest) = passed_on(&world).await;
     let call = tokio::spawn(guest.never());

@@ -138,7 +138,10 @@ impl World {
     }
 
     pub(crate) async fn visitor_over(&self, network: &Arc<dyn Network>) -> Visitor {
-        let client = client_over(network);
+        self.visitor_of(client_over(network)).await
+    }
+
+    pub(crate) async fn visitor_of(&self, client: Client) -> Visitor {
         let daemon = Daemon::unbound_with(config(), client.clone()).await.unwrap();
         let heard = Heard::default();
         let factory = {
