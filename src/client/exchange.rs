@@ -395,8 +395,12 @@ impl Search {
         };
         let binding = tokio::time::timeout_at(deadline, bind).await;
         let binding = binding.unwrap_or_else(|_| {
-            // Whoever has had no turn was waiting for the calls before, and not for a connection.
-            Err(if link.is_strict() && turn.is_none() { NotStarted::OutOfTime { method } } else { late(&link) })
+            let waiting_for = if link.is_strict() && turn.is_none() {
+                "the calls before it".to_owned()
+            } else {
+                format!("a connection to {}", link.uri)
+            };
+            Err(NotStarted::out_of_time(&method, waiting_for))
         });
         Bound { binding, turn, number }
     }
@@ -406,12 +410,5 @@ impl Search {
 fn sweep(binding: &Binding) {
     if let Route::Local(object) = &binding.route {
         object.sweep();
-    }
-}
-
-fn late(link: &Link) -> NotStarted {
-    NotStarted::Unreachable {
-        uri: link.uri.to_string(),
-        problem: "the call's time was over before it was connected".into(),
     }
 }

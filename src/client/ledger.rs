@@ -71,10 +71,13 @@ impl Ledger {
         account
     }
 
-    /// One that was to be sent in this account was not.
-    pub(crate) fn unsend(&mut self, account: u16) {
-        let of_account = |page: &&mut Page| matches!(page.to, To::There { number, .. } if number == account);
-        if let Some(page) = self.pages.iter_mut().find(of_account) {
+    /// One that was to be sent in this account was not. Accounts of different connections may have the same number.
+    pub(crate) fn unsend(&mut self, binding: &Arc<Binding>, account: u16) {
+        let of_account = |page: &&mut Page| match &page.to {
+            To::There { binding: known, number } => Arc::ptr_eq(known, binding) && *number == account,
+            To::Here(_) => false,
+        };
+        if let Some(page) = self.pages.iter_mut().rev().find(of_account) {
             page.sent = page.sent.saturating_sub(1);
         }
     }

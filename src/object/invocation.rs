@@ -111,7 +111,7 @@ impl Invocation {
         if abandoned {
             Some(NotStarted::Cancelled)
         } else if is_past(self.deadline) {
-            Some(NotStarted::OutOfTime { method: self.reply.names().1 })
+            Some(NotStarted::out_of_time(&self.reply.names().1, None))
         } else {
             None
         }

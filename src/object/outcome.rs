@@ -79,10 +79,13 @@ pub enum NotStarted {
         what: String,
     },
     /// Its time was over before it began.
-    #[error("the time for {method} was over before it began")]
+    #[error("the time for {method} was over before it began{}", while_waiting(waiting_for.as_deref()))]
     OutOfTime {
         /// The method asked for.
         method: String,
+        /// What it waited for, where it did not come as far as the object's queue. It does not travel: the caller fills it in.
+        #[serde(skip)]
+        waiting_for: Option<String>,
     },
     /// Its caller gave it up before it began.
     #[error("the call was given up before it began")]
@@ -179,7 +182,16 @@ fn sent_by(caller: Option<&str>) -> String {
     caller.map(|signature| format!(", the caller has {signature}")).unwrap_or_default()
 }
 
+fn while_waiting(what: Option<&str>) -> String {
+    what.map(|what| format!(": it waited for {what}")).unwrap_or_default()
+}
+
 impl NotStarted {
+    /// The time of a call was over while it waited for this.
+    pub(crate) fn out_of_time(method: &str, waiting_for: impl Into<Option<String>>) -> NotStarted {
+        NotStarted::OutOfTime { method: method.to_owned(), waiting_for: waiting_for.into() }
+    }
+
     /// The same as told to a caller whose own signature of the method is another one.
     pub(crate) fn told_to(mut self, signature: impl FnOnce() -> Option<String>) -> NotStarted {
         if let NotStarted::WrongArguments { caller, .. } = &mut self {

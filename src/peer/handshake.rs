@@ -221,7 +221,7 @@ async fn ask(
             }
         }
         Ending::Reply(answer) => Ok(answer),
-        Ending::OutOfTime => Err(fail(format!("no answer within {timeout_ms} ms"))),
+        Ending::OutOfTime { .. } => Err(fail(format!("no answer within {timeout_ms} ms"))),
         Ending::Lost { .. } => Err(fail(connection.problem())),
     }
 }

@@ -107,7 +107,10 @@ pub enum Ending {
     /// The reply came.
     Reply(Answer),
     /// The deadline passed.
-    OutOfTime,
+    OutOfTime {
+        /// Whether the peer may have taken the call; a call that has not been sent by now never will be.
+        sent: bool,
+    },
     /// The connection was lost; whether the peer may have taken the call.
     Lost {
         /// All of it had been given to the network, and the peer has not said that it did not take it.
@@ -224,9 +227,9 @@ impl InFlight {
             Phase::Free | Phase::Abandoned | Phase::Overdue => return None,
             Phase::Late => {
                 slot.phase = Phase::Overdue;
-                return Some((Ending::OutOfTime, slot.deadline));
+                return Some((Ending::OutOfTime { sent: slot.end < UNSENT }, slot.deadline));
             }
-            Phase::OutOfTime => Ending::OutOfTime,
+            Phase::OutOfTime => Ending::OutOfTime { sent: slot.end < UNSENT },
             Phase::Lost { written } => Ending::Lost { written },
             Phase::Replied => Ending::Reply(slot.answer.take()?),
         };
@@ -319,7 +322,12 @@ impl InFlight {
                     let ending = Phase::Lost { written: slot.end <= written };
                     lost.extend(slot.finish(ending).map(|waker| (slot.end, waker)));
                 }
-                Phase::Late => slot.phase = Phase::OutOfTime,
+                Phase::Late => {
+                    slot.phase = Phase::OutOfTime;
+                    if slot.end > written {
+                        slot.end = UNSENT;
+                    }
+                }
                 Phase::Abandoned | Phase::Overdue => slot.phase = Phase::Free,
                 _ => {}
             }
@@ -390,7 +398,7 @@ mod tests {
             |table: &mut InFlight, seq| assert!(!table.abandon(seq), "the other end does not know it"),
             |table: &mut InFlight, seq| {
                 table.expire(Instant::now() + Duration::from_secs(60), &mut Vec::new());
-                assert!(matches!(table.poll(seq, Waker::noop()), Some((Ending::OutOfTime, _))));
+                assert!(matches!(table.poll(seq, Waker::noop()), Some((Ending::OutOfTime { sent: true }, _))));
             },
         ] {
             let seq = table.insert(Waker::noop().clone(), SOON).unwrap();
@@ -429,7 +437,7 @@ mod tests {
         let mut wakers = Vec::new();
         table.expire(now + Duration::from_millis(5), &mut wakers);
         assert_eq!(wakers.len(), 1);
-        assert!(matches!(table.poll(short, Waker::noop()), Some((Ending::OutOfTime, _))));
+        assert!(matches!(table.poll(short, Waker::noop()), Some((Ending::OutOfTime { sent: true }, _))));
         assert!(table.poll(long, Waker::noop()).is_none());
         assert_eq!(table.next_expiry(), Some(now + Duration::from_secs(5)));
     }

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::support::pair::client_with;
 use crate::support::worker::{Gate, Journal, Refused, Worker, WorkerProxy};
 
-/// A daemon with a [`Worker`] in a thread of its own; both end when this is dropped.
+/// A daemon with a [`Worker`] and an [`Agency`] in a thread of its own; both end when this is dropped.
 struct Server {
     uri: Uri,
+    agency: Uri,
     journal: Journal,
     gate: Gate,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
@@ -24,19 +25,24 @@ impl Server {
         let (journal, gate) = (Journal::default(), Gate::default());
         let (found, finds) = mpsc::channel();
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let factory = {
-            let (journal, gate) = (journal.clone(), gate.clone());
-            move || Worker::new(&journal, &gate)
-        };
+        let (theirs, their_gate) = (journal.clone(), gate.clone());
         let thread = thread::spawn(move || {
             actix_rt::System::new().block_on(async {
                 let daemon = Daemon::bind("127.0.0.1:0").await.unwrap();
-                found.send(daemon.supervise("worker", factory).await.unwrap().uri().clone()).unwrap();
+                let (journal, gate) = (theirs.clone(), their_gate.clone());
+                let worker = daemon.supervise("worker", move || Worker::new(&journal, &gate)).await.unwrap();
+                let make = {
+                    let daemon = daemon.clone();
+                    move || Agency { daemon: daemon.clone(), journal: theirs.clone(), gate: their_gate.clone() }
+                };
+                let agency = daemon.supervise("agency", make).await.unwrap();
+                found.send((worker.uri().clone(), agency.uri().clone())).unwrap();
                 let _ = stopped.await;
                 daemon.shutdown().await;
             });
         });
-        Server { uri: finds.recv().unwrap(), journal, gate, stop: Some(stop), thread: Some(thread) }
+        let (uri, agency) = finds.recv().unwrap();
+        Server { uri, agency, journal, gate, stop: Some(stop), thread: Some(thread) }
     }
 
     /// The worker over a connection.
@@ -102,6 +108,36 @@ fn calls_end_as_they_do_in_async_code() {
         assert_eq!(worker.runs().wait(), Ok(0), "a new state");
     }
     assert_eq!(server.journal.read(), [1, 2, 3, 1, 2, 3]);
+}
+
+/// Makes workers.
+struct Agency {
+    daemon: Daemon,
+    journal: Journal,
+    gate: Gate,
+}
+
+#[pyroxene::remote]
+impl Agency {
+    pub async fn hire(&mut self, id: u64) -> Result<WorkerProxy, Refused> {
+        let (journal, gate) = (self.journal.clone(), self.gate.clone());
+        let hired = self.daemon.host(move || Worker::new(&journal, &gate)).spawn().await;
+        hired.map(WorkerProxy::from).map_err(|_| Refused { id })
+    }
+}
+
+#[test]
+fn calls_on_a_reference_that_has_not_arrived_are_waited_for_like_any_others() {
+    let server = Server::start();
+    let agency: AgencyProxy = Proxy::<Agency>::connect_with(&elsewhere(), &server.agency).into_proxy().wait().unwrap();
+    let worker = agency.hire(1).pipelined();
+    assert_eq!(worker.call(|worker| worker.run(1)).wait(), Ok(1));
+    assert_eq!(worker.call(|worker| worker.refuse(2)).wait(), Err(CallError::Raised(Refused { id: 2 })));
+    let late = worker.call(|worker| worker.hold(3)).timeout_ms(50).wait();
+    assert!(matches!(late, Err(CallError::Unknown(Unknown::OutOfTime { .. }))), "{late:?}");
+    server.gate.open(1);
+    assert_eq!(worker.call(|worker| worker.run(4)).wait(), Ok(4));
+    assert_eq!(server.journal.read(), [1, 2, 3, 4]);
 }
 
 #[derive(Serialize, Deserialize, RemoteMessage)]

@@ -111,6 +111,23 @@ async fn what_was_on_a_lost_connection_is_unknown_and_what_was_resent_is_not() {
 }
 
 #[actix::test]
+async fn what_could_not_be_sent_over_a_lost_connection_is_counted_where_it_was_sent_then() {
+    let pair = Pair::memory().await;
+    let flaky = Arc::new(Flaky::new(Arc::clone(&pair.network), []));
+    let worker = pair.worker_for(&brittle_client_over(&(Arc::clone(&flaky) as Arc<dyn Network>)));
+    assert_eq!(worker.run(0).await, Ok(0));
+    for id in 1..=4 {
+        // The account is opened, or not, and the next one goes over another connection, whose accounts have the same numbers.
+        flaky.reset_all();
+        settle().await;
+        worker.note(id);
+        settle().await;
+    }
+    assert_eq!(flushed(&worker).await, Oneways { executed: 1, unknown: 3, ..Oneways::default() });
+    assert_eq!(pair.journal.read(), [0, 1, 2, 3, 4]);
+}
+
+#[actix::test]
 async fn what_nobody_takes_is_dropped() {
     let pair = Pair::memory().await;
     let flaky = Arc::new(Flaky::new(Arc::clone(&pair.network), []));

@@ -14,8 +14,9 @@ use tokio::time::Instant;
 use crate::support::broken::answer_bytes;
 use crate::support::flaky::{Fault, Flaky, Plan};
 use crate::support::memory::MemoryNetwork;
-use crate::support::pair::{Pair, Setup, brittle_client_over, poll_once, seeded_client_over, settle};
+use crate::support::pair::{Pair, Setup, brittle_client_over, client_over, poll_once, seeded_client_over, settle};
 use crate::support::raw_peer::{RawPeer, frame, invoke};
+use crate::support::relay::Relay;
 use crate::support::worker::{Refused, Worker};
 
 /// Bytes of OPENED, which comes before the first reply.
@@ -245,6 +246,24 @@ async fn a_repeat_over_another_connection_has_the_same_reply_and_what_is_forgott
     second.send(&invoke_once(4, run, &(9_u64,), &key(2, 3))).await;
     assert_eq!(second.fault().await.class, "Pyroxene.SessionLost", "its caller said it was done with");
     assert_eq!(pair.journal.read(), [1, 2, 3]);
+}
+
+#[actix::test]
+async fn a_daemon_that_keeps_no_replies_is_not_sent_what_is_to_run_once() {
+    let pair = Pair::memory().await;
+    let older = Relay::new(&pair.network, Features::SESSIONS);
+    let worker = pair.worker_for(&client_over(&(Arc::clone(&older) as Arc<dyn Network>)));
+    // Known beforehand, and found out when it connects.
+    for id in 1..=2 {
+        let CallError::NotStarted(why) = worker.run(id).once().await.unwrap_err() else { panic!() };
+        let NotStarted::Unsupported { method, problem } = &why else { panic!("{why:?}") };
+        assert_eq!(method, "run");
+        assert!(problem.contains("keeps no replies"), "{problem}");
+    }
+    assert_eq!(worker.run(3).await, Ok(3), "anything else goes on");
+    let later = pair.worker_for(&client_over(&pair.network));
+    assert_eq!(later.run(4).once().await, Ok(4), "and so does another client");
+    assert_eq!(pair.journal.read(), [3, 4]);
 }
 
 #[actix::test]

@@ -196,7 +196,7 @@ async fn a_call_whose_time_is_over_does_not_run_when_the_reference_comes() {
         let late = account.call(|account| account.run(1)).timeout_ms(50).await.unwrap_err();
         let out_of_time = match &late {
             CallError::Unknown(Unknown::OutOfTime { method, timeout_ms: 50 }) => method == "run",
-            CallError::NotStarted(NotStarted::OutOfTime { method }) => method == "run",
+            CallError::NotStarted(NotStarted::OutOfTime { method, .. }) => method == "run",
             _ => false,
         };
         assert!(out_of_time, "{late:?}");

@@ -83,7 +83,13 @@ async fn the_time_that_a_call_waits_for_its_turn_is_its_own() {
     let held = actix_rt::spawn(worker.hold(1));
     settle().await;
     let late = worker.run(2).timeout_ms(50).await;
-    assert_eq!(late, Err(CallError::NotStarted(NotStarted::OutOfTime { method: "run".into() })));
+    assert_eq!(
+        late,
+        Err(CallError::NotStarted(NotStarted::OutOfTime {
+            method: "run".into(),
+            waiting_for: Some("the calls before it".into())
+        }))
+    );
     pair.gate.open(1);
     assert_eq!(held.await.unwrap(), Ok(1));
     assert_eq!(worker.run(3).await, Ok(3));

@@ -45,7 +45,12 @@ impl<R: Request> Exchange<R> {
                 }))
             }
             Ending::Reply(answer) => Some(value_of(self.request.as_ref()?, &answer, &binding, &self.link)),
-            Ending::OutOfTime => Some(Err(CallError::Unknown(self.out_of_time()))),
+            Ending::OutOfTime { sent: true } => Some(Err(CallError::Unknown(self.out_of_time()))),
+            Ending::OutOfTime { sent: false } => {
+                let method = self.request.as_ref().map_or("", R::method);
+                let its_turn = "its turn to be sent, behind what else is large".to_owned();
+                Some(Err(CallError::NotStarted(NotStarted::out_of_time(method, its_turn))))
+            }
             Ending::Lost { written: true } => {
                 self.link.forget(&binding);
                 let (peer, problem) = (connection.peer().to_owned(), connection.problem());

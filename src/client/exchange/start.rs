@@ -33,8 +33,7 @@ impl<R: Request> Exchange<R> {
         self.request.as_mut()?.prepare(&binding);
         let request = self.request.as_ref()?;
         if self.left_ms == 0 {
-            let method = request.method().to_owned();
-            return Some(Err(CallError::NotStarted(NotStarted::OutOfTime { method })));
+            return Some(Err(CallError::NotStarted(NotStarted::out_of_time(request.method(), None))));
         }
         if let Some(problem) = self.facts.as_ref().and_then(|facts| facts.problem()) {
             let (method, problem) = (request.method().to_owned(), problem.to_owned());
@@ -240,7 +239,7 @@ impl<R: Request> Exchange<R> {
                 });
                 match &sent {
                     Ok(()) if counts && !counted => self.link.ledger().known.unknown += 1,
-                    Err(_) if counted => self.link.ledger().unsend(account),
+                    Err(_) if counted => self.link.ledger().unsend(binding, account),
                     _ => {}
                 }
                 match sent {

@@ -152,8 +152,7 @@ where
                 State::Calling(_) => None,
             }
         };
-        let late =
-            || Some(Err(Arc::new(CallError::NotStarted(NotStarted::OutOfTime { method: M::METHOD.to_owned() }))));
+        let late = || Some(Err(Arc::new(CallError::NotStarted(NotStarted::out_of_time(M::METHOD, None)))));
         self.step = Step::Waits(
             Box::pin(async move { tokio::time::timeout_at(deadline, known).await.unwrap_or_else(|_| late()) }),
             turn,
@@ -203,7 +202,7 @@ where
             }
             Err(error) => Some(Err(CallError::NotStarted(match &*error {
                 CallError::NotStarted(NotStarted::OutOfTime { .. }) if self.deadline <= Instant::now() => {
-                    NotStarted::OutOfTime { method: N::METHOD.to_owned() }
+                    NotStarted::out_of_time(N::METHOD, format!("the reply of {}", M::METHOD))
                 }
                 error => NotStarted::DependencyFailed { problem: error.to_string() },
             }))),
@@ -227,7 +226,10 @@ where
                 let value = codec::decode(answer.serializer, &answer.payload, &Budget::default());
                 Some(value.map_err(|problem| self.unreadable(&problem.to_string())))
             }
-            Ending::OutOfTime => {
+            Ending::OutOfTime { sent: false } => {
+                Some(Err(CallError::NotStarted(NotStarted::out_of_time(N::METHOD, "its turn to be sent".to_owned()))))
+            }
+            Ending::OutOfTime { sent: true } => {
                 let (method, timeout_ms) = (N::METHOD.to_owned(), self.time_ms);
                 Some(Err(CallError::Unknown(Unknown::OutOfTime { method, timeout_ms })))
             }

@@ -195,7 +195,10 @@ async fn pass_back(connection: Connection, seq: u16, label: String, left_ms: u32
     reply.sink.unwatch(reply.seq);
     let why = match ending {
         Some(Ending::Reply(answer)) => return answer_with(&answer, label, reply),
-        Some(Ending::OutOfTime) => Failure::Unknown(Unknown::OutOfTime { method: String::new(), timeout_ms: left_ms }),
+        Some(Ending::OutOfTime { sent: false }) => Failure::NotStarted(NotStarted::out_of_time(&label, None)),
+        Some(Ending::OutOfTime { sent: true }) => {
+            Failure::Unknown(Unknown::OutOfTime { method: String::new(), timeout_ms: left_ms })
+        }
         Some(Ending::Lost { written: true }) => Failure::Unknown(Unknown::Aborted { object: label }),
         Some(Ending::Lost { written: false }) => {
             Failure::NotStarted(NotStarted::Unreachable { uri: label, problem: connection.problem() })

@@ -23,7 +23,7 @@ async fn a_call_out_of_time_in_the_queue_is_not_run() {
         settle().await;
         let start = Instant::now();
         let late = worker.run(2).timeout_ms(50).await;
-        assert_eq!(late, Err(CallError::NotStarted(NotStarted::OutOfTime { method: "run".into() })));
+        assert_eq!(late, Err(CallError::NotStarted(NotStarted::OutOfTime { method: "run".into(), waiting_for: None })));
         // Told when its time is over, not when the one before it ends.
         assert!(start.elapsed() <= Duration::from_millis(60), "{:?}", start.elapsed());
         assert!(!held.is_finished());
@@ -150,7 +150,10 @@ async fn through_three_hops_the_time_is_one_and_every_end_is_true() {
         settle().await;
         let start = Instant::now();
         // The innermost call waits in the queue of an object that is busy.
-        assert_eq!(one.pass(3).timeout_ms(200).await.unwrap(), "NotStarted(OutOfTime { method: \"run\" })");
+        assert_eq!(
+            one.pass(3).timeout_ms(200).await.unwrap(),
+            "NotStarted(OutOfTime { method: \"run\", waiting_for: None })"
+        );
         assert!(start.elapsed() <= Duration::from_millis(225), "{:?}", start.elapsed());
         pair.gate.open(1);
         assert_eq!(held.await.unwrap(), Ok(2));
@@ -246,8 +249,11 @@ async fn a_call_behind_others_that_wait_for_a_connection_ends_in_its_own_time() 
     let patient = actix_rt::spawn(worker.run(1).timeout_ms(10_000));
     settle().await;
     let start = Instant::now();
-    let error = worker.run(2).timeout_ms(1_000).await.unwrap_err();
-    assert!(matches!(error, CallError::NotStarted(_)), "{error:?}");
+    let CallError::NotStarted(why) = worker.run(2).timeout_ms(1_000).await.unwrap_err() else { panic!() };
+    assert!(matches!(why, NotStarted::OutOfTime { .. }), "{why:?}");
+    let uri = worker.proxy().uri();
+    let expected = format!("the time for run was over before it began: it waited for a connection to {uri}");
+    assert_eq!(why.to_string(), expected);
     assert_eq!(start.elapsed().as_millis() / 10, 100);
     assert_eq!(patient.await.unwrap(), Ok(1));
     assert_eq!(worker.run(3).await, Ok(3));
