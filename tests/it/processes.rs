@@ -8,15 +8,17 @@ use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pyroxene::daemon::program;
-use pyroxene::{CallError, Daemon, DynProxy, NameServer, Proxy};
+use pyroxene::{Call, CallError, Daemon, DynProxy, NameServer, Never, Proxy, RemoteMessage};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::support::claim::Claim;
@@ -26,6 +28,8 @@ use crate::support::pair::client_over;
 const ROLE: &str = "TEST_SERVER_ROLE";
 /// The file in which the child writes down what ran.
 const BOOK: &str = "TEST_SERVER_BOOK";
+/// Where it listens, if not at any port.
+const ENDPOINT: &str = "TEST_SERVER_ENDPOINT";
 /// Far less than the time of a call here, and more than anything needs.
 const PATIENCE: Duration = Duration::from_secs(60);
 const CALL_MS: u32 = 600_000;
@@ -66,8 +70,10 @@ fn book() -> File {
 }
 
 async fn ledger() {
-    let daemon = Daemon::bind("127.0.0.1:0").await.unwrap();
-    let ledger = daemon.supervise("ledger", || Ledger(book())).await.unwrap();
+    let endpoint = std::env::var(ENDPOINT).unwrap_or_else(|_| "127.0.0.1:0".to_owned());
+    let daemon = Daemon::bind(&endpoint).await.unwrap();
+    // The same for each incarnation, so that a reference goes on to the next one.
+    let ledger = daemon.object("ledger", || Ledger(book())).id("ledger").spawn().await.unwrap();
     let run = daemon.run();
     say(&format!("ready {}", ledger.uri()));
     run.await;
@@ -124,7 +130,10 @@ impl Server {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let file = format!("book-{}-{number}", std::process::id());
-        let book = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
+        Server::start_on(role, Path::new(env!("CARGO_TARGET_TMPDIR")).join(file), more)
+    }
+
+    fn start_on(role: &str, book: PathBuf, more: impl FnOnce(&mut Command)) -> Server {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["processes::server", "--exact", "--nocapture"]).env(ROLE, role).env(BOOK, &book);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
@@ -218,40 +227,81 @@ async fn a_setting_that_cannot_be_read_stops_what_it_is_for_and_is_named() {
 
 type Outcomes = HashMap<u64, Result<u64, CallError>>;
 
-/// Calls over several connections until each caller meets an error; `end` is called in the midst of it.
-async fn load(server: &mut Server, end: impl AsyncFnOnce(&mut Server)) -> Outcomes {
-    let uri = server.line("ready ").await;
-    let outcomes = Arc::new(Mutex::new(Outcomes::new()));
-    let answered = Arc::new(tokio::sync::Semaphore::new(0));
-    let mut tasks = Vec::new();
-    for client in 0..CLIENTS {
-        let client_of_its_own = client_over(&(Arc::new(pyroxene::transport::SystemNetwork) as Arc<_>));
-        let ledger = Proxy::<Ledger>::connect_with(&client_of_its_own, uri.as_str()).await.unwrap();
-        let ledger = LedgerProxy::from(ledger);
-        for task in 0..EACH {
-            let (ledger, outcomes, answered) = (ledger.clone(), Arc::clone(&outcomes), Arc::clone(&answered));
-            tasks.push(actix_rt::spawn(async move {
-                for id in (client * EACH + task..).step_by((CLIENTS * EACH) as usize) {
-                    let outcome = ledger.enter(id).timeout_ms(CALL_MS).await;
-                    let over = outcome.is_err();
-                    outcomes.lock().unwrap().insert(id, outcome);
-                    if over {
-                        return;
+/// Calls over several connections, under way until it is ended.
+struct Load {
+    outcomes: Arc<Mutex<Outcomes>>,
+    answered: Arc<Semaphore>,
+    over: Arc<AtomicBool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// When a caller stops.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// It meets an error.
+    AnError,
+    /// It is told.
+    Told,
+}
+
+impl Load {
+    async fn begin<M: RemoteMessage<Reply = u64, Error = Never>>(
+        uri: &str,
+        until: Until,
+        call: fn(&LedgerProxy, u64) -> Call<M>,
+    ) -> Load {
+        let (outcomes, answered) = (Arc::new(Mutex::new(Outcomes::new())), Arc::new(Semaphore::new(0)));
+        let mut load = Load { outcomes, answered, over: Arc::default(), tasks: Vec::new() };
+        for client in 0..CLIENTS {
+            let client_of_its_own = client_over(&(Arc::new(pyroxene::transport::SystemNetwork) as Arc<_>));
+            let ledger = LedgerProxy::from(Proxy::<Ledger>::connect_with(&client_of_its_own, uri).await.unwrap());
+            for task in 0..EACH {
+                let ids = (client * EACH + task..).step_by((CLIENTS * EACH) as usize);
+                let (ledger, outcomes, answered) =
+                    (ledger.clone(), Arc::clone(&load.outcomes), Arc::clone(&load.answered));
+                let over = Arc::clone(&load.over);
+                load.tasks.push(actix_rt::spawn(async move {
+                    for id in ids {
+                        let outcome = call(&ledger, id).timeout_ms(CALL_MS).await;
+                        let ran = outcome.is_ok();
+                        outcomes.lock().unwrap().insert(id, outcome);
+                        if over.load(Ordering::Relaxed) || (until == Until::AnError && !ran) {
+                            return;
+                        }
+                        if ran {
+                            answered.add_permits(1);
+                        }
                     }
-                    answered.add_permits(1);
-                }
-            }));
+                }));
+            }
         }
+        load
     }
-    answered.acquire_many(2_000).await.unwrap().forget();
+
+    /// Returns when so many calls more have been answered.
+    async fn answered(&self, calls: u32) {
+        self.answered.forget_permits(Semaphore::MAX_PERMITS);
+        timeout(PATIENCE, self.answered.acquire_many(calls)).await.expect("it answers").unwrap().forget();
+    }
+
+    /// Waits until every caller has stopped.
+    async fn stopped(self) -> Outcomes {
+        let all = async {
+            for task in self.tasks {
+                task.await.unwrap();
+            }
+        };
+        timeout(PATIENCE, all).await.expect("every call ends, and not because its time is over");
+        std::mem::take(&mut *self.outcomes.lock().unwrap())
+    }
+}
+
+/// Calls until each caller meets an error; `end` is called in the midst of it.
+async fn load(server: &mut Server, end: impl AsyncFnOnce(&mut Server)) -> Outcomes {
+    let load = Load::begin(&server.line("ready ").await, Until::AnError, LedgerProxy::enter).await;
+    load.answered(2_000).await;
     end(server).await;
-    let all = async {
-        for task in tasks {
-            task.await.unwrap();
-        }
-    };
-    timeout(PATIENCE, all).await.expect("every call ends, and not because its time is over");
-    std::mem::take(&mut *outcomes.lock().unwrap())
+    load.stopped().await
 }
 
 /// Compares what the callers heard with what ran. Says how many heard that nobody knows.
@@ -279,4 +329,33 @@ async fn when_a_server_is_killed_under_load_every_call_ends_at_once_and_what_it_
     let outcomes = load(&mut server, async |server| server.child.start_kill().unwrap()).await;
     assert_eq!(server.ended().await.signal(), Some(9));
     compare(&outcomes, server.ran());
+}
+
+#[actix::test]
+async fn a_call_that_runs_once_runs_once_although_its_server_is_killed_and_started_anew() {
+    let socket = std::env::temp_dir().join(format!("pyroxene-once-{}", std::process::id()));
+    let endpoint = format!("./u:{}", socket.display());
+    let at = |command: &mut Command| {
+        command.env(ENDPOINT, &endpoint);
+    };
+    let mut server = Server::start_with("ledger", at);
+    let uri = server.line("ready ").await;
+    let load = Load::begin(&uri, Until::Told, |ledger, id| ledger.enter(id).once()).await;
+    for _ in 0..3 {
+        load.answered(1_000).await;
+        server.child.start_kill().unwrap();
+        assert_eq!(server.ended().await.signal(), Some(9));
+        // The next one writes on in the same book.
+        server = Server::start_on("ledger", std::mem::take(&mut server.book), at);
+        assert_eq!(server.line("ready ").await, uri);
+    }
+    load.answered(1_000).await;
+    load.over.store(true, Ordering::Relaxed);
+    let outcomes = load.stopped().await;
+    server.terminate().await;
+    assert_eq!(server.ended().await.code(), Some(0));
+    let unknown = compare(&outcomes, server.ran());
+    let failed: Vec<_> = outcomes.values().filter_map(|outcome| outcome.as_ref().err()).collect();
+    assert_eq!(failed.len(), unknown, "what surely did not run went on to the next incarnation: {failed:?}");
+    assert!(unknown > 0, "each time calls were running, whose end nobody knows");
 }
