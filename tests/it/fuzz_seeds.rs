@@ -37,6 +37,11 @@ fn frames() {
 }
 
 #[test]
+fn annotations() {
+    replay("annotation", targets::annotation);
+}
+
+#[test]
 fn handshakes() {
     replay("handshake", targets::handshake);
 }

@@ -13,8 +13,8 @@ use pyroxene::wire::batch::SizedParts;
 use pyroxene::wire::discovery::Question;
 use pyroxene::wire::stream::next_item;
 use pyroxene::wire::{
-    Addressed, BatchHead, BatchedCall, BatchedResult, Bind, BindingTable, Credit, Frame, FrameWriter, GoAway, Hello,
-    ItemBatch, Pipeline, Release, SerializerId, SessionOpened, Welcome,
+    Addressed, BatchHead, BatchedCall, BatchedResult, Bind, BindingTable, Chain, Credit, Frame, FrameWriter, GoAway,
+    Hello, ItemBatch, OnceKey, Pipeline, Release, SerializerId, SessionOpened, TraceParent, Welcome,
 };
 
 /// Bytes of the largest frame here.
@@ -121,6 +121,20 @@ fn batch(bytes: &[u8]) {
         let mut out = Vec::new();
         outcome.encode(&mut out);
         assert_eq!(BatchedResult::take(&mut &out[..]), Ok(outcome));
+    }
+}
+
+/// What stands beside a call: what is read, is written as the same again, and is no longer than it may be.
+pub fn annotation(bytes: &[u8]) {
+    if let Some(chain) = Chain::decode(bytes) {
+        assert_eq!(Chain::decode(&chain.encode()), Some(chain));
+    }
+    if let Some(trace) = TraceParent::parse(bytes) {
+        assert_eq!(trace.as_str().as_bytes(), bytes);
+        assert_eq!(TraceParent::parse(trace.as_str().as_bytes()), Some(trace));
+    }
+    if let Some(key) = OnceKey::decode(bytes) {
+        assert_eq!(key.encode(), bytes);
     }
 }
 

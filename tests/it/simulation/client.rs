@@ -20,6 +20,8 @@ use crate::support::claim::Claim;
 use crate::support::pair::poll_once;
 
 const CALLS: u64 = 40;
+/// Numbers of lines that are one call each are beyond this.
+const OF_THEIR_OWN: u64 = 1_000_000;
 /// The id of calls made when all is over.
 const FRESH: CallId = 9_000_001;
 
@@ -115,12 +117,8 @@ impl Script {
             // Its place in the order is that of the attempt that runs, so it is a line of its own.
             20.. => {
                 let lingers = rng.random_range(0..100);
-                Some(
-                    self.follow_as(call, line, call, timeout_ms, move || {
-                        ledger.linger(call, lingers).once().timeout_ms(ms)
-                    })
-                    .await,
-                )
+                let make = move || ledger.linger(call, lingers).once().timeout_ms(ms);
+                Some(self.follow_as(OF_THEIR_OWN + call, line, call, timeout_ms, make).await)
             }
             0 => Some(self.follow(line, call, timeout_ms, move || ledger.crash(call).timeout_ms(ms)).await),
             1..4 => Some(self.follow(line, call, timeout_ms, move || ledger.refuse(call).timeout_ms(ms)).await),
