@@ -395,12 +395,12 @@ impl Search {
         };
         let binding = tokio::time::timeout_at(deadline, bind).await;
         let binding = binding.unwrap_or_else(|_| {
-            let waiting_for = if link.is_strict() && turn.is_none() {
-                "the calls before it".to_owned()
-            } else {
-                format!("a connection to {}", link.uri)
-            };
-            Err(NotStarted::out_of_time(&method, waiting_for))
+            if link.is_strict() && turn.is_none() {
+                return Err(NotStarted::out_of_time(&method, "the calls before it".to_owned()));
+            }
+            // That nobody could be reached says more than that there was no time to try once more.
+            let out_of_time = || NotStarted::out_of_time(&method, format!("a connection to {}", link.uri));
+            Err(link.trouble().unwrap_or_else(out_of_time))
         });
         Bound { binding, turn, number }
     }

@@ -14,7 +14,7 @@ use crate::object::interface::Method;
 use crate::object::local::LocalObject;
 use crate::object::outcome::NotStarted;
 use crate::transport::network::BoxFuture;
-use crate::uri::Uri;
+use crate::uri::{Endpoint, Uri};
 use crate::wire::CorrelationId;
 
 /// What the clones of a proxy share.
@@ -45,6 +45,8 @@ pub(crate) struct Link {
 #[derive(Default)]
 struct Place {
     binding: Option<Arc<Binding>>,
+    /// The daemon that was looked for last.
+    endpoint: Option<Endpoint>,
     /// Calls that were made.
     made: u64,
 }
@@ -74,7 +76,7 @@ impl Link {
             uri,
             interface,
             found: AtomicBool::new(binding.is_some()),
-            place: Mutex::new(Place { binding, made: 0 }),
+            place: Mutex::new(Place { binding, endpoint: None, made: 0 }),
             queue: Arc::default(),
             queued: AtomicUsize::new(strict.into()),
             sent: AtomicU64::new(0),
@@ -183,6 +185,7 @@ impl Link {
             return Ok(binding);
         }
         let (endpoint, target) = self.client.locate(&self.uri).await?;
+        self.place().endpoint = Some(endpoint.clone());
         let inner = &self.client.0;
         let binding = match inner.config.local.find(&endpoint, &target) {
             Some(object) => {
@@ -201,6 +204,12 @@ impl Link {
         self.found.store(true, Ordering::Relaxed);
         self.set(Some(Arc::clone(&binding)));
         Ok(binding)
+    }
+
+    /// Why the daemon could not be reached when that was tried last.
+    pub(crate) fn trouble(&self) -> Option<NotStarted> {
+        let endpoint = self.place().endpoint.clone()?;
+        self.client.0.pool.trouble(&endpoint)
     }
 
     /// What its caller calls the object.

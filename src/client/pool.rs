@@ -29,6 +29,8 @@ pub(crate) struct Pool {
 struct Place {
     /// One attempt at a time; others wait for its outcome.
     attempt: tokio::sync::Mutex<Attempt>,
+    /// Why the last attempt failed, for those who cannot wait for the next one.
+    trouble: Mutex<Option<NotStarted>>,
 }
 
 #[derive(Default)]
@@ -37,6 +39,12 @@ struct Attempt {
     failures: u32,
     /// Not before; a daemon that has just come back is not met by everybody at once.
     not_before: Option<Instant>,
+}
+
+impl Place {
+    fn met(&self, trouble: Option<NotStarted>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
 }
 
 impl Pool {
@@ -66,6 +74,7 @@ impl Pool {
         match self.open(config, backoff, session, endpoint, target).await {
             Ok(opened) => {
                 *attempt = Attempt { connection: Some(opened.connection.downgrade()), failures: 0, not_before: None };
+                place.met(None);
                 drop(attempt);
                 address(config, &opened.connection).await;
                 let table = match opened.table {
@@ -77,12 +86,19 @@ impl Pool {
             }
             Err(why) => {
                 if matches!(why, NotStarted::Unreachable { .. }) {
+                    place.met(Some(why.clone()));
                     attempt.failures += 1;
                     attempt.not_before = Some(Instant::now() + backoff.pause(config.backoff_ms, attempt.failures));
                 }
                 Err(why)
             }
         }
+    }
+
+    /// Why nobody could be reached there, if that is how the last attempt ended.
+    pub(crate) fn trouble(&self, endpoint: &Endpoint) -> Option<NotStarted> {
+        let place = Arc::clone(self.lock().get(endpoint)?);
+        place.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn open(

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::daemon::allow::{Allow, denies};
 use crate::daemon::deliver::Deliver;
 use crate::daemon::exclusive::Exclusive;
 use crate::object::ended::{Ended, Ending};
@@ -30,6 +31,8 @@ pub struct Entry {
     kind: &'static str,
     methods: &'static [Method],
     capacity: usize,
+    /// Who may call it; `None` lets everybody.
+    allow: Option<Arc<dyn Allow>>,
     exclusive: Exclusive,
     queue: Mutex<Queue>,
     /// Beside the queue, so that a turn can look before each call.
@@ -100,7 +103,12 @@ impl Entry {
         };
         let (exclusive, queue, over) = (Exclusive::new(), Mutex::new(queue), AtomicBool::new(false));
         let ended = watch::Sender::new(None);
-        Entry { id, name, kind, methods, capacity, exclusive, queue, over, ended, on_loss }
+        Entry { id, name, kind, methods, capacity, allow: None, exclusive, queue, over, ended, on_loss }
+    }
+
+    /// The same, callable by those only whom it allows.
+    pub(crate) fn allow(self, allow: Option<Arc<dyn Allow>>) -> Entry {
+        Entry { allow, ..self }
     }
 
     /// Its id.
@@ -171,6 +179,9 @@ impl Entry {
 
     /// Takes a call into the queue, or answers it.
     pub fn push(self: &Arc<Self>, invocation: Invocation) {
+        if let Some(why) = self.denies(&invocation) {
+            return invocation.turn_away(why);
+        }
         let mut queue = self.lock();
         if self.room(&queue) > 0 {
             queue.waiting.push_back(invocation);
@@ -183,6 +194,7 @@ impl Entry {
 
     /// Takes calls into the queue, in their order, or answers them.
     pub fn push_all(self: &Arc<Self>, invocations: &mut VecDeque<Invocation>) {
+        self.turn_away_strangers(invocations);
         let mut queue = self.lock();
         let room = self.room(&queue);
         if queue.waiting.is_empty() && invocations.len() <= room {
@@ -195,6 +207,28 @@ impl Entry {
         self.wake(queue);
         // Without the lock: an answer takes that of the connection.
         invocations.drain(..).zip(why.iter().cycle()).for_each(|(invocation, why)| invocation.turn_away(why.clone()));
+    }
+
+    /// Why the call is not allowed; `None` if it is.
+    #[inline]
+    pub(crate) fn denies(&self, invocation: &Invocation) -> Option<NotStarted> {
+        let allow = self.allow.as_ref()?;
+        let method = self.methods.get(invocation.method()).map_or("", |method| method.name);
+        denies(allow, invocation.caller(), self.label(), method)
+    }
+
+    /// Answers the calls that are not allowed.
+    #[inline]
+    pub(crate) fn turn_away_strangers(&self, invocations: &mut VecDeque<Invocation>) {
+        if self.allow.is_none() {
+            return;
+        }
+        for invocation in std::mem::take(invocations) {
+            match self.denies(&invocation) {
+                Some(why) => invocation.turn_away(why),
+                None => invocations.push_back(invocation),
+            }
+        }
     }
 
     /// How many calls it takes now.

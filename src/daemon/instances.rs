@@ -63,7 +63,7 @@ pub(crate) enum Family {
 
 /// What instances are made of.
 pub(crate) struct Blueprint {
-    /// What all of them are called, and whether there may be new ones. It has no actor.
+    /// What all of them are called, who may call them, and whether there may be new ones. It has no actor.
     pub(crate) common: Arc<Entry>,
     pub(crate) seat: usize,
     /// Instances that there may be.

@@ -3,6 +3,7 @@
 //! - The only folder that names actix. May use: `client` and below.
 //! - Must never know: naming; they meet in `serve.rs`.
 
+pub mod allow;
 pub mod attributes;
 #[expect(clippy::module_inception, reason = "the file of `Daemon`, as each type has its own")]
 pub mod daemon;

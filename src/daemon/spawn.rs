@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix::{Actor, Addr};
 
 use crate::client::proxy::Proxy;
+use crate::daemon::allow::Allow;
 use crate::daemon::daemon::{Daemon, Inner};
 use crate::daemon::entry::{Entry, Loss, OnLoss};
 use crate::daemon::error::SpawnError;
@@ -48,6 +49,7 @@ pub struct Spawn<O: RemoteObject> {
     instances: Instances,
     max_instances: usize,
     while_held: bool,
+    allow: Option<Arc<dyn Allow>>,
 }
 
 /// Makes the state of an object, each time it is called; its instances share it.
@@ -67,6 +69,7 @@ impl<O: RemoteObject> Spawn<O> {
             instances: Instances::default(),
             max_instances,
             while_held: false,
+            allow: None,
         }
     }
 
@@ -104,6 +107,28 @@ impl<O: RemoteObject> Spawn<O> {
         self
     }
 
+    /// Who may call it; everybody, unless this is said. A call that is not allowed does not run, and is
+    /// [`Denied`](crate::NotStarted::Denied). Attributes are read by the methods `__getattr__` and `__getattrs__`, written by `__setattr__` and
+    /// `__casattr__`, and watched by `__watchattr__`. A call that another daemon passes on comes from that daemon.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "macros")] {
+    /// # use pyroxene::{Daemon, remote};
+    /// use pyroxene::object::context::Caller;
+    /// # #[derive(Default)] struct Till;
+    /// # #[remote] impl Till { pub fn count(&self) -> u64 { 0 } pub fn empty(&mut self) {} }
+    /// # async fn example(daemon: Daemon) -> Result<(), Box<dyn std::error::Error>> {
+    /// // Others may count what is in it.
+    /// let till = daemon.object("till", Till::default).allow(|caller: &Caller, method: &str| caller.is_local() || method == "count");
+    /// till.spawn().await?;
+    /// # Ok(()) }
+    /// # }
+    /// ```
+    pub fn allow(mut self, allow: impl Allow) -> Spawn<O> {
+        self.allow = Some(Arc::new(allow));
+        self
+    }
+
     /// An id of its own, so that references to it outlive this incarnation of the daemon.
     pub fn id(mut self, id: &str) -> Spawn<O> {
         self.id = Some(id.to_owned());
@@ -134,7 +159,8 @@ impl<O: RemoteObject> Spawn<O> {
     /// # Errors
     /// The name or id is taken or cannot be one, its owner is not there, or the factory panics.
     pub async fn spawn(self) -> Result<Proxy<O>, SpawnError> {
-        let Spawn { daemon, name, id, owner, factory, mailbox, restart, instances, max_instances, while_held } = self;
+        let Spawn { daemon, name, id, owner, factory, mailbox, restart, instances, max_instances, while_held, allow } =
+            self;
         if daemon.0.is_draining() {
             return Err(SpawnError::Draining);
         }
@@ -154,7 +180,7 @@ impl<O: RemoteObject> Spawn<O> {
             Family::new(instances, blueprint)
         };
         let ids = (id.as_deref(), owner.as_deref());
-        let registered = register::<O>(&daemon, name.as_deref(), ids, mailbox, seat, family);
+        let registered = register::<O>(&daemon, name.as_deref(), ids, (mailbox, allow), seat, family);
         let (placed, id) = registered.inspect_err(|_| placement.leave(seat))?;
         let entry = Arc::clone(&placed.entry);
         if while_held {
@@ -196,7 +222,7 @@ impl Daemon {
         A: ObjectActor + Interface + RemoteObject,
     {
         let seat = self.0.placement.choose();
-        let registered = register::<A>(self, Some(name), (None, None), self.0.config.mailbox, seat, |_| None);
+        let registered = register::<A>(self, Some(name), (None, None), (self.0.config.mailbox, None), seat, |_| None);
         let (placed, id) = registered.inspect_err(|_| self.0.placement.leave(seat))?;
         let entry = Arc::clone(&placed.entry);
         self.0.supervisor.do_send(Supervise { placed, start: None, policy: Restart::never() });
@@ -212,7 +238,7 @@ fn register<O: RemoteObject>(
     daemon: &Daemon,
     name: Option<&str>,
     (id, owner): (Option<&str>, Option<&str>),
-    mailbox: usize,
+    (mailbox, allow): (usize, Option<Arc<dyn Allow>>),
     seat: usize,
     family: impl FnOnce(&Arc<Entry>) -> Option<Family>,
 ) -> Result<(Placed, ObjectId), SpawnError> {
@@ -223,14 +249,9 @@ fn register<O: RemoteObject>(
         Some(id) => ObjectId::new(id).map_err(|error| bad(id, error.to_string()))?,
         None => ObjectId::generate(),
     };
-    let entry = Arc::new(Entry::new(
-        Arc::from(id.as_str()),
-        name.map(|name| Arc::from(name.as_str())),
-        O::NAME,
-        O::METHODS,
-        mailbox,
-        report_loss(&daemon.0),
-    ));
+    let name = name.map(|name| Arc::from(name.as_str()));
+    let entry = Entry::new(Arc::from(id.as_str()), name, O::NAME, O::METHODS, mailbox, report_loss(&daemon.0));
+    let entry = Arc::new(entry.allow(allow));
     let family = family(&entry);
     let mut objects = daemon.0.objects();
     let owner = match owner {

@@ -54,6 +54,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whether it is in this process.
+    pub fn is_local(&self) -> bool {
+        self.session == 0
+    }
+
     /// A caller in this process.
     pub(crate) fn local() -> &'static Arc<Caller> {
         static LOCAL: LazyLock<Arc<Caller>> =

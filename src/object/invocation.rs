@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::codec;
 use crate::codec::args::Args;
-use crate::object::context::CallScope;
+use crate::object::context::{CallScope, Caller};
 use crate::object::facts::Facts;
 use crate::object::interface::{Interface, signature_of};
 use crate::object::items::{Incoming, carried};
@@ -155,6 +155,11 @@ impl Invocation {
             signature,
             caller: None,
         }));
+    }
+
+    /// Who calls.
+    pub(crate) fn caller(&self) -> &Caller {
+        self.reply.caller()
     }
 
     /// There is no room for it in the queue: the place that its connection took there is free again.

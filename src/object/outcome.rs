@@ -163,6 +163,17 @@ pub enum NotStarted {
     /// The object that a call ended with is not where that call was made. Its caller waits for the reference and calls the object itself.
     #[error("the object is elsewhere; call it by the reference, once it has arrived")]
     Elsewhere,
+    /// The object does not let this caller call the method.
+    #[error("{caller} may not call {method} of {object}; whoever runs {object} says who may")]
+    Denied {
+        /// The object asked.
+        object: String,
+        /// The method asked for.
+        method: String,
+        /// Who asked, as the object sees it.
+        caller: String,
+    },
+    // The last one, since what does not travel is not counted where the others are by their places.
     /// None of its attempts ran; it was told to make several. It does not travel, and stays the last of them.
     #[error("{last}; it was tried {} times", attempts.count() + 1)]
     #[serde(skip)]
@@ -242,6 +253,7 @@ impl NotStarted {
             NotStarted::Elsewhere => "Pyroxene.Elsewhere",
             NotStarted::Deadlock { .. } => "Pyroxene.Deadlock",
             NotStarted::Restarting { .. } => "Pyroxene.Restarting",
+            NotStarted::Denied { .. } => "Pyroxene.Denied",
             NotStarted::Retried { last, .. } => last.class(),
         }
     }

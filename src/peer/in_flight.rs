@@ -398,7 +398,7 @@ mod tests {
             |table: &mut InFlight, seq| assert!(!table.abandon(seq), "the other end does not know it"),
             |table: &mut InFlight, seq| {
                 table.expire(Instant::now() + Duration::from_secs(60), &mut Vec::new());
-                assert!(matches!(table.poll(seq, Waker::noop()), Some((Ending::OutOfTime { sent: true }, _))));
+                assert!(matches!(table.poll(seq, Waker::noop()), Some((Ending::OutOfTime { sent: false }, _))));
             },
         ] {
             let seq = table.insert(Waker::noop().clone(), SOON).unwrap();
@@ -440,6 +440,20 @@ mod tests {
         assert!(matches!(table.poll(short, Waker::noop()), Some((Ending::OutOfTime { sent: true }, _))));
         assert!(table.poll(long, Waker::noop()).is_none());
         assert_eq!(table.next_expiry(), Some(now + Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn a_call_out_of_time_on_a_connection_that_is_lost_then_was_sent_or_was_not() {
+        let mut table = InFlight::new(4);
+        for (end, was_sent) in [(100, true), (101, false)] {
+            let seq = table.insert(Waker::noop().clone(), 5).unwrap();
+            table.begin(Instant::now);
+            table.written_until(seq, end);
+            table.expire(Instant::now() + Duration::from_secs(1), &mut Vec::new());
+            table.lose_all(100, &mut Vec::new());
+            let ending = table.poll(seq, Waker::noop());
+            assert!(matches!(ending, Some((Ending::OutOfTime { sent }, _)) if sent == was_sent), "{ending:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod support;
 
+mod allow;
 mod announce;
 mod attributes;
 mod batches;

@@ -93,6 +93,9 @@ impl LocalObject for Arc<PerCall> {
     }
 
     fn submit(&self, invocation: Invocation) {
+        if let Some(why) = self.blueprint.common.denies(&invocation) {
+            return invocation.turn_away(why);
+        }
         match self.instance() {
             Ok((daemon, entry)) => {
                 entry.push(invocation);

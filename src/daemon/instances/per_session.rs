@@ -170,11 +170,15 @@ impl LocalObject for Instance {
     }
 
     fn submit(&self, invocation: Invocation) {
+        if let Some(why) = self.family.blueprint.common.denies(&invocation) {
+            return invocation.turn_away(why);
+        }
         self.begin();
         self.entry.push(invocation);
     }
 
     fn submit_all(&self, invocations: &mut VecDeque<Invocation>) {
+        self.family.blueprint.common.turn_away_strangers(invocations);
         if !invocations.is_empty() {
             self.begin();
         }

@@ -155,7 +155,7 @@ async fn a_large_call_that_is_given_up_half_sent_takes_its_streams_along() {
         assert_eq!((desk.meter.made(), desk.meter.alive()), (0, 1));
         if late {
             let ended = call.await;
-            assert!(matches!(ended, Err(CallError::Unknown(Unknown::OutOfTime { .. }))), "{ended:?}");
+            assert!(matches!(ended, Err(CallError::NotStarted(NotStarted::OutOfTime { .. }))), "{ended:?}");
         } else {
             drop(call);
         }
