@@ -20,7 +20,12 @@ pub struct InFlight {
     new: Vec<u16>,
     /// No call that waits has an earlier deadline; it may be earlier than all of them.
     earliest: Option<Instant>,
+    /// When all calls may be looked at again.
+    not_before: Option<Instant>,
 }
+
+/// Two looks at all calls are so far apart for each of them: it takes some nanoseconds to look at one, so a hundredth of a processor at most.
+const PACE: Duration = Duration::from_micros(1);
 
 // Parts that are written and read one by one, not an enum of them: what is put together and moved on at once is slow to move.
 #[derive(Debug)]
@@ -121,7 +126,7 @@ pub enum Ending {
 impl InFlight {
     /// A table for at most `capacity` calls.
     pub fn new(capacity: u16) -> InFlight {
-        InFlight { slots: Vec::new(), free: Vec::new(), capacity, new: Vec::new(), earliest: None }
+        InFlight { slots: Vec::new(), free: Vec::new(), capacity, new: Vec::new(), earliest: None, not_before: None }
     }
 
     /// The peer takes fewer, or more, calls at a time.
@@ -291,15 +296,16 @@ impl InFlight {
 
     /// When [`expire`](InFlight::expire) is to be called.
     pub fn next_expiry(&self) -> Option<Instant> {
-        self.earliest
+        self.earliest.max(self.earliest.and(self.not_before))
     }
 
     /// Ends the calls whose deadline has passed. It looks at every call in flight, but only when the earliest deadline that was ever
-    /// given is over: with equal timeouts that is once in that time.
+    /// given is over: with equal timeouts that is once in that time. The more calls there are, the seldomer it looks.
     pub fn expire(&mut self, now: Instant, wakers: &mut Vec<Waker>) {
-        if self.earliest.is_none_or(|earliest| earliest > now) {
+        if self.next_expiry().is_none_or(|at| at > now) {
             return;
         }
+        self.not_before = Some(now + PACE * self.slots.len() as u32);
         let mut earliest = None;
         for slot in &mut self.slots {
             let (Phase::Waiting, Some(deadline)) = (slot.phase, slot.deadline) else { continue };
@@ -440,6 +446,23 @@ mod tests {
         assert!(matches!(table.poll(short, Waker::noop()), Some((Ending::OutOfTime { sent: true }, _))));
         assert!(table.poll(long, Waker::noop()).is_none());
         assert_eq!(table.next_expiry(), Some(now + Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn however_many_deadlines_there_are_it_is_seldom_looked_at_all_calls() {
+        let (start, calls) = (Instant::now(), 20_000);
+        let mut table = InFlight::new(calls);
+        for ms in 1..=calls {
+            assert!(table.insert(Waker::noop().clone(), ms.into()).is_some());
+        }
+        table.begin(|| start);
+        let (mut looks, mut wakers) = (0, Vec::new());
+        while let Some(at) = table.next_expiry() {
+            looks += 1;
+            table.expire(at, &mut wakers);
+        }
+        assert_eq!(wakers.len(), usize::from(calls));
+        assert!((900..=1_001).contains(&looks), "{looks} looks in 20 seconds");
     }
 
     #[test]
