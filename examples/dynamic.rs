@@ -1,9 +1,7 @@
 //! Calling what one has no types for: methods by name, arguments and results as values; and asking what there is.
 #![allow(clippy::print_stdout, reason = "an example tells its story")]
 
-use pyroxene::daemon::introspection::{DAEMON_ID, DaemonObject, Describe};
-use pyroxene::uri::ObjectId;
-use pyroxene::{CallError, Daemon, DynProxy, NotStarted, Proxy, Value, args};
+use pyroxene::{CallError, Daemon, DynProxy, NotStarted, Value, args};
 
 #[derive(Default)]
 struct Shop {
@@ -48,11 +46,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ));
     }
 
-    // Every daemon has an object that tells about the others.
-    let about: Proxy<DaemonObject> = Proxy::connect(daemon.uri(&ObjectId::new(DAEMON_ID)?)).await?;
-    let description = about.send(Describe { object: "shop".to_owned() }).await?;
+    // What can be called, it says itself; from then on mistakes are found before anything is sent.
+    let description = shop.describe().await?;
     for method in &description.methods {
         println!("{}: {}", method.text, method.doc);
+        println!("    {}", method.schemas().args);
     }
     assert_eq!(description.methods.len(), 2);
     daemon.shutdown().await;

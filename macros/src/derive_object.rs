@@ -10,6 +10,7 @@ use crate::attributes::{self, Attribute};
 use crate::mistakes::Mistakes;
 use crate::names::text;
 use crate::options::{Options, Place};
+use crate::package::version;
 use crate::places::{located, place};
 
 /// Expands the derive.
@@ -53,7 +54,7 @@ fn messages<'a>(input: &DeriveInput, options: &'a Options, needed: bool, mistake
 
 fn interface(input: &DeriveInput, krate: &TokenStream, messages: &[Type], attributes: &[Attribute]) -> TokenStream {
     let ident = &input.ident;
-    let name = ident.to_string();
+    let (name, version) = (ident.to_string(), version());
     let (generics, arguments, clause) = input.generics.split_for_impl();
     let methods = messages.iter().map(|message| {
         let span = place(message);
@@ -85,6 +86,7 @@ fn interface(input: &DeriveInput, krate: &TokenStream, messages: &[Type], attrib
         #[diagnostic::do_not_recommend]
         impl #generics #krate::__private::Interface for #ident #arguments #clause {
             const NAME: &'static str = #name;
+            const VERSION: &'static str = #version;
             const METHODS: &'static [#krate::__private::Method] = #methods;
         }
         #(#accepts)*

@@ -20,6 +20,7 @@ mod model;
 mod names;
 mod object_side;
 mod options;
+mod package;
 mod places;
 mod proxy_side;
 mod remote;

@@ -6,12 +6,13 @@ use syn::Path;
 
 use crate::attributes;
 use crate::model::{Attributes, Method, Object};
+use crate::package::version;
 use crate::places::{located, place};
 
 /// The methods of an object or a shared trait, for those who call and those who serve.
 pub(crate) fn interface(object: &Object) -> TokenStream {
     let Object { krate, interface, .. } = object;
-    let name = object.ident.to_string();
+    let (name, version) = (object.ident.to_string(), version());
     let messages: Vec<Ident> = object.methods.iter().map(|method| object.message(method)).collect();
     let indices = 0..messages.len();
     let methods = quote!(#(#krate::__private::Method::of::<#messages>()),*);
@@ -30,6 +31,7 @@ pub(crate) fn interface(object: &Object) -> TokenStream {
         #[diagnostic::do_not_recommend]
         impl #krate::__private::Interface for #interface {
             const NAME: &'static str = #name;
+            const VERSION: &'static str = #version;
             const METHODS: &'static [#krate::__private::Method] = #methods;
         }
         #(
@@ -88,7 +90,7 @@ pub(crate) fn shared(object: &Object, path: &Ident) -> TokenStream {
 
 /// An object with the methods of a shared trait. The trait is all that is known here, so what it accepts is asked of it.
 pub(crate) fn implemented(krate: &TokenStream, this: &Ident, path: &Path) -> TokenStream {
-    let name = this.to_string();
+    let (name, version) = (this.to_string(), version());
     let place = place(path);
     let private = located(&quote!(#krate::__private), place);
     let shared = quote_spanned!(place=> dyn #path);
@@ -98,6 +100,7 @@ pub(crate) fn implemented(krate: &TokenStream, this: &Ident, path: &Path) -> Tok
         #[diagnostic::do_not_recommend]
         impl #private::Interface for #this {
             const NAME: &'static str = #name;
+            const VERSION: &'static str = #version;
             const METHODS: &'static [#private::Method] = #private::methods_shared_by::<#shared, Self>();
         }
 

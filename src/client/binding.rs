@@ -1,8 +1,10 @@
 //! What a proxy knows of its object once it is connected.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::codec::args::Args;
 use crate::object::attributes;
+use crate::object::description::Description;
 use crate::object::interface::{Method, MethodFlags};
 use crate::object::invocation::nearest;
 use crate::object::local::LocalObject;
@@ -22,6 +24,8 @@ pub(crate) struct Binding {
     known: Vec<Option<Choice>>,
     /// The same for messages of which only the name is known before they are sent.
     learned: Mutex<Vec<(&'static str, Choice)>>,
+    /// What can be called, once that was asked for.
+    described: OnceLock<Arc<Description>>,
     /// Keeps the object open on the connection.
     _hold: Option<Hold>,
 }
@@ -54,6 +58,7 @@ impl Binding {
             methods: table.methods,
             known,
             learned: Mutex::default(),
+            described: OnceLock::new(),
         }
     }
 
@@ -76,6 +81,7 @@ impl Binding {
             methods,
             known,
             learned: Mutex::default(),
+            described: OnceLock::new(),
             _hold: None,
         }
     }
@@ -113,6 +119,28 @@ impl Binding {
     pub(crate) fn named(&self, name: &str) -> Result<Choice, NotStarted> {
         let index = self.methods.iter().position(|bound| bound.name == name).ok_or_else(|| self.no_such(name))?;
         Ok(Choice { index: index as u32, flags: MethodFlags::from_bits(self.methods[index].flags), same: false })
+    }
+
+    /// This is what can be called; the first word counts, as long as this binding does.
+    pub(crate) fn describe(&self, description: Arc<Description>) {
+        let _ = self.described.set(description);
+    }
+
+    /// Whether the arguments may fit the method, as far as is known.
+    ///
+    /// # Errors
+    /// They surely do not.
+    pub(crate) fn check_args(&self, method: &str, args: &Args) -> Result<(), NotStarted> {
+        let Some(known) = self.described.get().and_then(|description| description.method(method)) else {
+            return Ok(());
+        };
+        known.signature.check(args).map_err(|problem| NotStarted::WrongArguments {
+            object: self.label.clone(),
+            method: method.to_owned(),
+            problem: problem.to_string(),
+            signature: known.text.clone(),
+            caller: None,
+        })
     }
 
     fn learn(&self, method: &Method) -> Result<Choice, NotStarted> {

@@ -219,6 +219,7 @@ impl Request for Named {
             let problem = "its reply is a stream of items: call it with `items`".to_owned();
             return Err(NotStarted::Unsupported { method: self.method.clone(), problem });
         }
+        binding.check_args(&self.method, &self.args)?;
         Ok(choice)
     }
 

@@ -17,6 +17,7 @@ pub mod call;
 #[expect(clippy::module_inception, reason = "the file of `Client`, as each type has its own")]
 pub mod client;
 pub mod connect;
+mod describe;
 pub mod dyn_proxy;
 pub mod error;
 mod exchange;

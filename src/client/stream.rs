@@ -90,7 +90,11 @@ impl Request for NamedItems {
 
     fn choose(&self, binding: &Binding) -> Result<Choice, NotStarted> {
         let choice = binding.named(self.0.method())?;
-        if choice.flags.contains(MethodFlags::STREAM) { Ok(choice) } else { Err(mismatch(self.0.method(), true)) }
+        if !choice.flags.contains(MethodFlags::STREAM) {
+            return Err(mismatch(self.0.method(), true));
+        }
+        binding.check_args(self.0.method(), &self.0.args)?;
+        Ok(choice)
     }
 
     fn serializer(&self, choice: Choice) -> SerializerId {

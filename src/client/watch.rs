@@ -10,6 +10,7 @@ use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
 use crate::client::binding::Route;
+use crate::client::describe::{bind, daemon};
 use crate::client::error::CallError;
 use crate::client::link::Link;
 use crate::client::proxy::Proxy;
@@ -17,10 +18,7 @@ use crate::object::ended::{Ended, Ending, Watch as Ask};
 use crate::object::interface::Any;
 use crate::object::outcome::NotStarted;
 use crate::transport::network::BoxFuture;
-use crate::uri::{ObjectId, Uri};
 
-/// The object of each daemon that tells about the others.
-const DAEMON: &str = "Pyro.Daemon";
 /// How long until a daemon that could not be asked is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(200);
 
@@ -115,17 +113,11 @@ impl Watching {
 
 /// Where the object is.
 async fn find(link: &Arc<Link>) -> Result<Place, NotStarted> {
-    let turn = link.queue().await;
-    let binding = link.bind().await;
-    drop(turn);
-    let binding = binding?;
+    let binding = bind(link).await?;
     if let Route::Local(object) = &binding.route {
         return Ok(Place::Here(object.ended()));
     }
-    let (endpoint, _) = link.client.locate(&link.uri).await?;
-    let id = ObjectId::new(DAEMON).map_err(|error| NotStarted::BadUri { problem: error.to_string() })?;
-    let daemon = Proxy::lazy_with(&link.client, Uri::object(endpoint, id));
-    Ok(Place::There(daemon, Arc::clone(&binding.object)))
+    Ok(Place::There(daemon(link).await?, Arc::clone(&binding.object)))
 }
 
 /// Whether asking again is of no use.

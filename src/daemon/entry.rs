@@ -13,7 +13,7 @@ use crate::daemon::allow::{Allow, denies};
 use crate::daemon::deliver::Deliver;
 use crate::daemon::exclusive::Exclusive;
 use crate::object::ended::{Ended, Ending};
-use crate::object::interface::Method;
+use crate::object::interface::{Kind, Method};
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalObject;
 use crate::object::outcome::NotStarted;
@@ -28,8 +28,7 @@ const RETRY_MS: u32 = 10;
 pub struct Entry {
     id: Arc<str>,
     name: Option<Arc<str>>,
-    kind: &'static str,
-    methods: &'static [Method],
+    kind: Kind,
     capacity: usize,
     /// Who may call it; `None` lets everybody.
     allow: Option<Arc<dyn Allow>>,
@@ -85,14 +84,7 @@ pub(crate) enum Loss {
 }
 
 impl Entry {
-    pub(crate) fn new(
-        id: Arc<str>,
-        name: Option<Arc<str>>,
-        kind: &'static str,
-        methods: &'static [Method],
-        capacity: usize,
-        on_loss: OnLoss,
-    ) -> Entry {
+    pub(crate) fn new(id: Arc<str>, name: Option<Arc<str>>, kind: Kind, capacity: usize, on_loss: OnLoss) -> Entry {
         let queue = Queue {
             waiting: VecDeque::new(),
             actor: None,
@@ -103,7 +95,7 @@ impl Entry {
         };
         let (exclusive, queue, over) = (Exclusive::new(), Mutex::new(queue), AtomicBool::new(false));
         let ended = watch::Sender::new(None);
-        Entry { id, name, kind, methods, capacity, allow: None, exclusive, queue, over, ended, on_loss }
+        Entry { id, name, kind, capacity, allow: None, exclusive, queue, over, ended, on_loss }
     }
 
     /// The same, callable by those only whom it allows.
@@ -123,12 +115,22 @@ impl Entry {
 
     /// The name of its type.
     pub fn kind(&self) -> &'static str {
-        self.kind
+        self.kind.name
+    }
+
+    /// The version of the package that its type is from.
+    pub fn version(&self) -> &'static str {
+        self.kind.version
+    }
+
+    /// The same for instances of it.
+    pub(crate) fn instance(&self, id: Arc<str>, capacity: usize, on_loss: OnLoss) -> Entry {
+        Entry::new(id, Some(Arc::clone(self.label())), self.kind, capacity, on_loss)
     }
 
     /// Its methods.
     pub fn methods(&self) -> &'static [Method] {
-        self.methods
+        self.kind.methods
     }
 
     /// Calls that its queue holds at most.
@@ -213,7 +215,7 @@ impl Entry {
     #[inline]
     pub(crate) fn denies(&self, invocation: &Invocation) -> Option<NotStarted> {
         let allow = self.allow.as_ref()?;
-        let method = self.methods.get(invocation.method()).map_or("", |method| method.name);
+        let method = self.kind.methods.get(invocation.method()).map_or("", |method| method.name);
         denies(allow, invocation.caller(), self.label(), method)
     }
 
@@ -476,7 +478,7 @@ impl LocalObject for Arc<Entry> {
     }
 
     fn methods(&self) -> &'static [Method] {
-        self.methods
+        self.kind.methods
     }
 
     fn capacity(&self) -> usize {

@@ -108,7 +108,7 @@ impl Blueprint {
     fn entry(&self, number: u64, capacity: usize, on_loss: OnLoss) -> Arc<Entry> {
         let common = &self.common;
         let id = Arc::from(format!("{}#{number}", common.id()));
-        Arc::new(Entry::new(id, Some(Arc::clone(common.label())), common.kind(), common.methods(), capacity, on_loss))
+        Arc::new(common.instance(id, capacity, on_loss))
     }
 
     /// The daemon that hosts them.

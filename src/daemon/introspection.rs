@@ -11,20 +11,26 @@ use serde::{Deserialize, Serialize};
 use crate::daemon::daemon::{Daemon, Inner};
 use crate::daemon::deliver::Deliver;
 use crate::daemon::entry::{Entry, Loss};
+use crate::daemon::instances::Family;
 use crate::daemon::objects::Placed;
 use crate::daemon::remote_object::ObjectActor;
 use crate::object::attributes;
+pub use crate::object::description::{
+    AttributeDescription, Describe, Description, InstanceDescription, MethodDescription, UnknownObject,
+};
 use crate::object::ended::{Ended, Ending, Told, Watch};
-use crate::object::interface::{Accepts, Interface, Method, MethodFlags};
+use crate::object::interface::{Accepts, Interface, Kind, Method, MethodFlags};
 use crate::object::invocation::Invocation;
 use crate::object::items::Items;
 use crate::object::message::{Never, RemoteMessage};
-use crate::object::signature::{Shape, Signature};
 use crate::transport::network::BoxFuture;
 use crate::wire::Target;
 
 /// The id of the object, in every daemon.
 pub const DAEMON_ID: &str = "Pyro.Daemon";
+
+/// Instances that are described of one object; of more, only some.
+const MAX_INSTANCES: usize = 256;
 
 /// Asks whether the daemon is there.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -42,13 +48,6 @@ pub struct GetMetadata {
     /// Its id.
     pub object_id: String,
 }
-/// Asks for all that is known of one of its objects.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Describe {
-    /// Its id, or the name it was given.
-    pub object: String,
-}
-
 /// The answer to [`GetMetadata`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metadata {
@@ -58,76 +57,6 @@ pub struct Metadata {
     pub oneway: Vec<String>,
     /// Its attributes.
     pub attrs: Vec<String>,
-}
-
-/// The answer to [`Describe`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Description {
-    /// Its id.
-    pub id: String,
-    /// The name it was given.
-    pub name: Option<String>,
-    /// Its type.
-    pub kind: String,
-    /// What it is doing.
-    pub state: String,
-    /// How often its state was built.
-    pub generation: u64,
-    /// Calls that wait in its queue.
-    pub waiting: u64,
-    /// Calls that its queue holds at most.
-    pub mailbox: u64,
-    /// Its methods.
-    pub methods: Vec<MethodDescription>,
-    /// Its attributes, and below each one that is nested what that has.
-    #[serde(default)]
-    pub attributes: Vec<AttributeDescription>,
-}
-
-/// One attribute of a [`Description`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AttributeDescription {
-    /// Its path.
-    pub name: String,
-    /// The first paragraph of its documentation.
-    pub doc: String,
-    /// It can be written.
-    pub writable: bool,
-    /// Its type, as a person reads it.
-    pub text: String,
-    /// The same, taken apart.
-    #[serde(rename = "type")]
-    pub shape: Shape,
-}
-
-/// One method of a [`Description`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MethodDescription {
-    /// Its name.
-    pub name: String,
-    /// The first paragraph of its documentation.
-    pub doc: String,
-    /// The caller does not wait.
-    pub oneway: bool,
-    /// It may be repeated.
-    pub idempotent: bool,
-    /// It is stopped when its caller gives it up.
-    #[serde(default)]
-    pub cancellable: bool,
-    /// It replies with a stream of items.
-    pub stream: bool,
-    /// Arguments, reply and error, as a person reads them.
-    pub text: String,
-    /// The same, taken apart.
-    pub signature: Signature,
-}
-
-/// There is no such object.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("unknown object {object:?}")]
-pub struct UnknownObject {
-    /// The id or name asked for.
-    pub object: String,
 }
 
 macro_rules! methods {
@@ -156,7 +85,9 @@ macro_rules! methods {
         #[diagnostic::do_not_recommend]
         impl Interface for DaemonObject {
             const NAME: &'static str = "Daemon";
-            const METHODS: &'static [Method] = &[$(Method::of::<$message>(),)* Method::of::<Watch>()];
+            const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+            const METHODS: &'static [Method] =
+                &[$(Method::of::<$message>(),)* Method::of::<Describe>(), Method::of::<Watch>()];
         }
     };
 }
@@ -166,7 +97,11 @@ methods! {
     1 Registered "registered" Vec<String>, Never, Vec<String>, "The ids of its objects.", Ok;
     2 Info "info" String, Never, String, "What it is.", Ok;
     3 GetMetadata "get_metadata" Metadata, UnknownObject, Result<Metadata, UnknownObject>, "What can be called on an object.", |r| r;
-    4 Describe "describe" Description, UnknownObject, Result<Description, UnknownObject>, "All that is known of an object.", |r| r;
+}
+
+#[diagnostic::do_not_recommend]
+impl Accepts<Describe> for DaemonObject {
+    const INDEX: usize = 4;
 }
 
 #[diagnostic::do_not_recommend]
@@ -184,7 +119,7 @@ pub(crate) fn spawn(daemon: &Daemon) {
     // It stays as long as the daemon does: it has no state that could be lost.
     let on_loss = Box::new(|_: Arc<str>, _: u64, _: Loss| {});
     let (id, capacity) = (Arc::from(DAEMON_ID), daemon.0.config.mailbox);
-    let entry = Arc::new(Entry::new(id, None, DaemonObject::NAME, DaemonObject::METHODS, capacity, on_loss));
+    let entry = Arc::new(Entry::new(id, None, Kind::of::<DaemonObject>(), capacity, on_loss));
     let object = DaemonObject { daemon: Arc::downgrade(&daemon.0) };
     if let Some(generation) = entry.begin() {
         entry.running(generation, object.start().recipient());
@@ -194,10 +129,10 @@ pub(crate) fn spawn(daemon: &Daemon) {
 }
 
 impl DaemonObject {
-    fn find(&self, object: &str) -> Result<Arc<Entry>, UnknownObject> {
+    fn find(&self, object: &str) -> Result<Placed, UnknownObject> {
         let unknown = || UnknownObject { object: object.to_owned() };
         let inner = self.daemon.upgrade().ok_or_else(unknown)?;
-        let by = |target: Target| inner.place_of(&target).map(|placed| placed.entry);
+        let by = |target: Target| inner.place_of(&target);
         by(Target::Id(object.to_owned())).or_else(|| by(Target::Name(object.to_owned()))).ok_or_else(unknown)
     }
 
@@ -251,7 +186,7 @@ fn metadata(entry: &Entry) -> Metadata {
     }
 }
 
-fn description(entry: &Entry) -> Description {
+fn description(Placed { entry, family, .. }: &Placed) -> Description {
     let describe = |method: &Method| {
         let signature = (method.signature)();
         MethodDescription {
@@ -276,17 +211,26 @@ fn description(entry: &Entry) -> Description {
             shape,
         }
     };
+    let instance = |entry: &Arc<Entry>| InstanceDescription {
+        id: entry.id().to_string(),
+        state: entry.condition(),
+        generation: entry.generation(),
+        waiting: entry.waiting() as u64,
+    };
+    let instances: Vec<_> = family.iter().flat_map(Family::entries).collect();
     let methods = || entry.methods().iter();
     Description {
         id: entry.id().to_string(),
         name: entry.name().map(ToString::to_string),
         kind: entry.kind().to_owned(),
+        version: entry.version().to_owned(),
         state: entry.condition(),
         generation: entry.generation(),
-        waiting: entry.waiting() as u64,
+        waiting: (entry.waiting() + instances.iter().map(|entry| entry.waiting()).sum::<usize>()) as u64,
         mailbox: entry.capacity() as u64,
         methods: methods().filter(|method| attributes::is_listed(method.name, method.flags)).map(describe).collect(),
         attributes: methods().filter(|method| method.flags.contains(MethodFlags::ATTRIBUTE)).map(attribute).collect(),
+        instances: instances.iter().take(MAX_INSTANCES).map(instance).collect(),
     }
 }
 
@@ -311,9 +255,13 @@ impl ObjectActor for DaemonObject {
                 entries.iter().map(|entry| entry.id().to_string()).collect()
             }),
             2 => answer::<Info>(invocation, |_| self.info()),
-            3 => answer::<GetMetadata>(invocation, |ask| self.find(&ask.object_id).map(|entry| metadata(&entry))),
-            4 => answer::<Describe>(invocation, |ask| self.find(&ask.object).map(|entry| description(&entry))),
-            5 => answer::<Watch>(invocation, |ask| watch(self.find(&ask.object).ok())),
+            3 => {
+                answer::<GetMetadata>(invocation, |ask| {
+                    self.find(&ask.object_id).map(|placed| metadata(&placed.entry))
+                });
+            }
+            4 => answer::<Describe>(invocation, |ask| self.find(&ask.object).map(|placed| description(&placed))),
+            5 => answer::<Watch>(invocation, |ask| watch(self.find(&ask.object).ok().map(|placed| placed.entry))),
             _ => invocation.refuse_unlisted::<Self>(),
         }
     }

@@ -14,7 +14,7 @@ use crate::daemon::objects::Placed;
 use crate::daemon::remote_object::{ObjectActor, RemoteObject};
 use crate::daemon::restart::Restart;
 use crate::daemon::supervisor::{Lost, Start, Supervise};
-use crate::object::interface::Interface;
+use crate::object::interface::{Interface, Kind};
 use crate::object::panic;
 use crate::uri::{NameText, ObjectId};
 use crate::wire::Target;
@@ -250,7 +250,7 @@ fn register<O: RemoteObject>(
         None => ObjectId::generate(),
     };
     let name = name.map(|name| Arc::from(name.as_str()));
-    let entry = Entry::new(Arc::from(id.as_str()), name, O::NAME, O::METHODS, mailbox, report_loss(&daemon.0));
+    let entry = Entry::new(Arc::from(id.as_str()), name, Kind::of::<O>(), mailbox, report_loss(&daemon.0));
     let entry = Arc::new(entry.allow(allow));
     let family = family(&entry);
     let mut objects = daemon.0.objects();

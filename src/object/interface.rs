@@ -19,8 +19,24 @@ use crate::object::signature::Signature;
 pub trait Interface: 'static {
     /// The name of the object's type or trait, for `describe` and errors.
     const NAME: &'static str;
+    /// The version of the package that it is from, for `describe`; the macros know it.
+    const VERSION: &'static str = "";
     /// Its methods; a call names one by its place in this table.
     const METHODS: &'static [Method];
+}
+
+/// What an object is, where its type is not known any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) methods: &'static [Method],
+}
+
+impl Kind {
+    pub(crate) fn of<I: Interface + ?Sized>() -> Kind {
+        Kind { name: I::NAME, version: I::VERSION, methods: I::METHODS }
+    }
 }
 
 /// Says that an object has a method for the message `M`, so that a wrong message is a compile error.

@@ -7,6 +7,7 @@ pub(crate) mod address;
 pub mod attempts;
 pub mod attributes;
 pub mod context;
+pub mod description;
 pub mod ended;
 pub mod facts;
 pub(crate) mod first_fault;

@@ -1,5 +1,7 @@
 //! What a method takes and gives, found out from the types themselves, so that two ends can compare before they exchange a byte.
 
+mod check;
+mod schema;
 mod shape;
 mod trace;
 
@@ -8,6 +10,7 @@ use std::fmt::{self, Display, Formatter, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+pub use schema::{DIALECT, Schemas};
 pub use shape::Shape;
 
 /// The structure of `T`, found out by deserializing it from a deserializer that takes notes.

@@ -16,6 +16,7 @@ mod cancel;
 mod chaos;
 mod chunks;
 mod cut;
+mod describe;
 mod drain;
 mod faults;
 mod flush;

@@ -1,6 +1,7 @@
 //! `pyroxene call`: any method of any object.
 
 use pyroxene::codec::args::Args;
+use pyroxene::object::description::MethodDescription;
 use pyroxene::uri::Uri;
 use pyroxene::{CallError, DynProxy, NotStarted};
 
@@ -67,11 +68,13 @@ impl Call {
     async fn tell(&self, app: &App, uri: &Uri, args: Args) -> Result<(), Failure> {
         let found = app.find(uri).await?;
         let description = describe::ask(app, &found).await?;
-        if !description.methods.iter().any(|method| method.name == self.method) {
+        let fits = |method: &MethodDescription| method.signature.check(&args);
+        match description.method(&self.method).map(fits) {
+            Some(Ok(())) => self.connect(app, uri).await?.do_call(&self.method, args),
+            Some(Err(problem)) => return Err(Failure::new(format!("did not run: {problem}"))),
             // Its proxy says so, and which was probably meant, without sending anything.
-            return self.call(app, uri, args).await;
+            None => return self.call(app, uri, args).await,
         }
-        self.connect(app, uri).await?.do_call(&self.method, args);
         describe::ask(app, &found).await.map(drop)
     }
 

@@ -1,7 +1,11 @@
 //! `pyroxene describe`: what an object is, and what can be called.
 
+use std::collections::BTreeMap;
+
 use pyroxene::Proxy;
-use pyroxene::daemon::introspection::{DAEMON_ID, DaemonObject, Describe as Ask, Description, MethodDescription};
+use pyroxene::daemon::introspection::{DAEMON_ID, DaemonObject};
+use pyroxene::object::description::{Describe as Ask, Description, InstanceDescription, MethodDescription};
+use pyroxene::object::signature::{DIALECT, Schemas};
 use pyroxene::uri::{ObjectId, Uri};
 use serde::Serialize;
 
@@ -14,6 +18,9 @@ use crate::cli::screen::{CODE, FAINT, STRONG, harmless, one_line};
 pub(super) struct Describe {
     /// The object: PYRO://…, PYRONAME://… or PYROLOC://…
     uri: String,
+    /// Print what its methods take and reply, and its attributes, as JSON Schema
+    #[arg(long)]
+    schema: bool,
 }
 
 /// For machines.
@@ -24,6 +31,15 @@ struct Answer<'a> {
     description: &'a Description,
 }
 
+/// What can be called, as JSON Schema.
+#[derive(Serialize)]
+struct Schema<'a> {
+    #[serde(rename = "$schema")]
+    dialect: &'a str,
+    methods: BTreeMap<&'a str, Schemas>,
+    attributes: BTreeMap<&'a str, serde_json::Value>,
+}
+
 impl Describe {
     pub(super) async fn run(&self, app: &App) -> Result<(), Failure> {
         let found = app.find(&app.uri(&self.uri)?).await?;
@@ -32,7 +48,14 @@ impl Describe {
             Ok(id) => Uri::object(found.daemon, id).to_string(),
             Err(_) => self.uri.clone(),
         };
-        if app.screen.is_json() {
+        if self.schema {
+            let Description { methods, attributes, .. } = &description;
+            app.screen.json(&Schema {
+                dialect: DIALECT,
+                methods: methods.iter().map(|method| (&*method.name, method.schemas())).collect(),
+                attributes: attributes.iter().map(|attribute| (&*attribute.name, attribute.schema())).collect(),
+            });
+        } else if app.screen.is_json() {
             app.screen.json(&Answer { uri, description: &description });
         } else {
             print(app, &uri, &description);
@@ -56,11 +79,19 @@ pub(super) async fn daemon(app: &App, found: &Found) -> Result<Proxy<DaemonObjec
 
 fn print(app: &App, uri: &str, description: &Description) {
     let screen = &app.screen;
-    let Description { name, kind, state, generation, waiting, mailbox, methods, attributes, .. } = description;
+    let Description { name, kind, version, state, generation, waiting, mailbox, .. } = description;
+    let Description { methods, attributes, instances, .. } = description;
+    let version = if version.is_empty() { String::new() } else { format!(" {}", one_line(version)) };
     let name = name.as_deref().map(|name| format!(" {}", one_line(name))).unwrap_or_default();
-    screen.line(&format!("{}{name}  {}", screen.paint(STRONG, &one_line(kind)), screen.paint(FAINT, uri)));
+    let kind = screen.paint(STRONG, &one_line(kind));
+    screen.line(&format!("{kind}{}{name}  {}", screen.paint(FAINT, &version), screen.paint(FAINT, uri)));
     let state = format!("{}, generation {generation}, {waiting} of {mailbox} calls waiting", one_line(state));
     screen.line(&screen.paint(FAINT, &state));
+    for instance in instances {
+        let InstanceDescription { id, state, generation, waiting } = instance;
+        let state = format!("{}, generation {generation}, {waiting} calls waiting", one_line(state));
+        screen.line(&format!("  {}  {}", one_line(id), screen.paint(FAINT, &state)));
+    }
     if !attributes.is_empty() {
         screen.line("");
     }

@@ -82,6 +82,24 @@ fn a_oneway_arrives() {
 }
 
 #[test]
+fn describe_prints_json_schema() {
+    let user = User::new();
+    let (_echo, uri) = user.echo(&[]);
+    let schema = user.json(&["describe", &uri, "--schema"]);
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!(schema["methods"]["slow"]["args"]["properties"]["seconds"]["type"], "number");
+    assert_eq!(schema["attributes"]["greeting"]["type"], "string");
+}
+
+#[test]
+fn a_oneway_with_wrong_arguments_says_so() {
+    let user = User::new();
+    let (_echo, uri) = user.echo(&[]);
+    let error = user.error(&["call", &uri, "remark", "7", "--oneway"]);
+    assert!(error.contains("did not run") && error.contains("expected a string, found 7"), "{error}");
+}
+
+#[test]
 fn describe_lists_what_can_be_called() {
     let user = User::new();
     let (_echo, uri) = user.echo(&[]);
