@@ -1,5 +1,6 @@
 //! Method tables: what an object answers to.
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -31,11 +32,18 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
     pub(crate) methods: &'static [Method],
+    id: TypeId,
 }
 
 impl Kind {
     pub(crate) fn of<I: Interface + ?Sized>() -> Kind {
-        Kind { name: I::NAME, version: I::VERSION, methods: I::METHODS }
+        Kind { name: I::NAME, version: I::VERSION, methods: I::METHODS, id: TypeId::of::<I>() }
+    }
+
+    /// Whether it is of this type.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn is<I: Interface + ?Sized>(&self) -> bool {
+        self.id == TypeId::of::<I>()
     }
 }
 
@@ -106,7 +114,7 @@ impl std::fmt::Debug for Method {
 
 /// What the method of the message `M` takes, replies and raises.
 pub(crate) fn signature_of<M: RemoteMessage>() -> Signature {
-    let raises = std::any::TypeId::of::<M::Error>() != std::any::TypeId::of::<crate::object::message::Never>();
+    let raises = TypeId::of::<M::Error>() != TypeId::of::<crate::object::message::Never>();
     debug_assert!(!M::Error::class().is_empty());
     Signature::of::<M, M::Reply, M::Error>(M::METHOD, raises)
 }
