@@ -9,11 +9,13 @@
 //!
 //! Every macro reads its whole input before it complains, and shows all mistakes at once, each at the token that has to change.
 
+mod adapter;
 mod attributes;
 mod check;
 mod derive_message;
 mod derive_object;
 mod entry;
+mod facets;
 mod message;
 mod mistakes;
 mod model;

@@ -58,6 +58,23 @@ pub trait Accepts<M> {
     const INDEX: usize;
 }
 
+/// A message of a shared trait; written by `#[pyroxene::remote]` on the trait.
+pub trait OfTrait: RemoteMessage {
+    /// The trait, as `dyn Trait`.
+    type Trait: Interface + Accepts<Self> + ?Sized;
+}
+
+/// An object that has a shared trait, `dyn Trait`, as one of its facets.
+#[diagnostic::on_unimplemented(
+    message = "`{S}` is not a facet of `{Self}`",
+    label = "this object has no such facet",
+    note = "list its trait: `#[remote(facets(…))]` on the object"
+)]
+pub trait Facet<S: ?Sized> {
+    /// The place of the first of its methods in the object's table.
+    const FIRST: usize;
+}
+
 /// An object of which only the messages are known: its methods are checked when a proxy connects, not by the compiler.
 #[derive(Clone, Copy, Debug)]
 pub enum Any {}
