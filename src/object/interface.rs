@@ -51,7 +51,8 @@ impl Kind {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no remote method for the message `{M}`",
     label = "this message is not one of its methods",
-    note = "list it: `#[remote(methods({M}, …))]` on the object; nothing is callable unless it is listed"
+    note = "list it, `#[remote(methods({M}, …))]` on the object, or the trait that it is of, `#[remote(facets(…))]`; nothing is callable \
+            unless it is listed"
 )]
 pub trait Accepts<M> {
     /// The method's place in [`Interface::METHODS`].
@@ -65,11 +66,6 @@ pub trait OfTrait: RemoteMessage {
 }
 
 /// An object that has a shared trait, `dyn Trait`, as one of its facets.
-#[diagnostic::on_unimplemented(
-    message = "`{S}` is not a facet of `{Self}`",
-    label = "this object has no such facet",
-    note = "list its trait: `#[remote(facets(…))]` on the object"
-)]
 pub trait Facet<S: ?Sized> {
     /// The place of the first of its methods in the object's table.
     const FIRST: usize;

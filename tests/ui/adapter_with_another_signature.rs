@@ -19,7 +19,7 @@ trait Thermometer {
     fn celsius(&self) -> f64;
     fn calibrate(&self, by: f64);
     fn label(&self, of: String) -> String;
-    fn reset(&mut self);
+    fn unheard_of(&mut self);
 }
 
 fn main() {}
