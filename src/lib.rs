@@ -107,6 +107,8 @@ pub use daemon::remote_object::RemoteObject;
 #[cfg(feature = "daemon")]
 pub use daemon::restart::Restart;
 #[cfg(feature = "daemon")]
+pub use daemon::strategy::Strategy;
+#[cfg(feature = "daemon")]
 pub use daemon::{BindError, SpawnError};
 #[cfg(feature = "macros")]
 pub use macros::{RemoteAttributes, RemoteMessage, RemoteObject, main, remote};

@@ -101,7 +101,7 @@ impl<A: AttributeActor> ActorFuture<A> for Watcher {
 
     fn poll(mut self: Pin<&mut Self>, actor: &mut A, _: &mut Context<A>, task: &mut TaskContext<'_>) -> Poll<()> {
         // An actor with a future stays, so an object that has ended must not keep one.
-        let is_over = self.current.as_ref().is_some_and(|current| current.entry.is_over());
+        let is_over = self.current.as_ref().is_some_and(Current::is_over);
         if is_over || self.sender.is_unread(task.waker()) {
             return Poll::Ready(());
         }

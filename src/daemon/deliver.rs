@@ -31,8 +31,8 @@ impl Deliver {
         let mut turn = VecDeque::new();
         let current = Current { entry, generation: self.generation };
         while current.entry.take_turn(self.generation, &mut turn) {
-            let ran = current.enter(|| run_turn(&current.entry, &mut turn, actor, ctx));
-            let left = current.entry.give_back(&mut turn);
+            let ran = current.enter(|| run_turn(&current, &mut turn, actor, ctx));
+            let left = current.entry.give_back(self.generation, &mut turn);
             if let Err(loss) = ran {
                 return current.entry.lost(self.generation, loss);
             }
@@ -50,14 +50,14 @@ impl Deliver {
 
 /// Runs the calls of one turn until they are done, the object or its actor is no more, or a call has the actor to itself.
 fn run_turn<A: ObjectActor>(
-    entry: &Entry,
+    current: &Current,
     turn: &mut VecDeque<Invocation>,
     actor: &mut A,
     ctx: &mut Context<A>,
 ) -> Result<(), Loss> {
     let scope = CallScope::begin();
     let mut clock = TurnClock::new();
-    while !entry.is_over()
+    while !current.is_over()
         && let Some(invocation) = turn.pop_front()
     {
         // The time is asked for each call: the one before it may have taken its own.
@@ -103,6 +103,12 @@ thread_local! {
 impl Current {
     pub(crate) fn of_thread() -> Option<Current> {
         CURRENT.with_borrow(Clone::clone)
+    }
+
+    /// Whether no further call is run on this state.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        !self.entry.is_current(self.generation)
     }
 
     /// The state of the object is lost to a panic; it is restarted by its policy.

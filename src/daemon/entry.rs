@@ -1,7 +1,7 @@
 //! What stays of an object while its actors come and go: its id, its queue and its state.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use actix::Recipient;
@@ -38,7 +38,7 @@ pub struct Entry {
     exclusive: Exclusive,
     queue: Mutex<Queue>,
     /// Beside the queue, so that a turn can look before each call.
-    over: AtomicBool,
+    current: AtomicU64,
     /// Told to whoever watches it.
     ended: watch::Sender<Option<Ended>>,
     /// Tells the supervisor; with the generation that was lost.
@@ -55,6 +55,8 @@ struct Queue {
     generation: u64,
     /// A [`Deliver`] is on its way, or being run.
     scheduled: bool,
+    /// Calls have left the queue in a turn that has not ended; they go before those that wait.
+    turn: bool,
     /// When it is to be started again, while it is not there after a failure.
     restarts_at: Option<Instant>,
     state: State,
@@ -93,12 +95,13 @@ impl Entry {
             actor: None,
             generation: 0,
             scheduled: false,
+            turn: false,
             restarts_at: None,
             state: State::Starting,
         };
-        let (exclusive, queue, over) = (Exclusive::new(), Mutex::new(queue), AtomicBool::new(false));
+        let (exclusive, queue, current) = (Exclusive::new(), Mutex::new(queue), AtomicU64::new(0));
         let ended = watch::Sender::new(None);
-        Entry { id, name, kind, home: None, capacity, allow: None, exclusive, queue, over, ended, on_loss }
+        Entry { id, name, kind, home: None, capacity, allow: None, exclusive, queue, current, ended, on_loss }
     }
 
     /// The same, callable by those only whom it allows.
@@ -315,12 +318,14 @@ impl Entry {
             turn.extend(queue.waiting.drain(..share));
         }
         queue.scheduled = !turn.is_empty();
+        queue.turn = queue.scheduled;
         queue.scheduled
     }
 
-    /// Puts back what a turn did not come to, in its old place; or else its memory. Says whether calls wait.
-    pub(crate) fn give_back(&self, turn: &mut VecDeque<Invocation>) -> bool {
+    /// Puts back what the turn of this generation did not come to, in its old place; or else its memory. Says whether calls wait for it.
+    pub(crate) fn give_back(self: &Arc<Self>, generation: u64, turn: &mut VecDeque<Invocation>) -> bool {
         let mut queue = self.lock();
+        queue.turn = false;
         if matches!(queue.state, State::Failed(_) | State::Gone) {
             // Those who waited have been told without these.
             let why = self.refusal(&queue.state);
@@ -333,6 +338,11 @@ impl Entry {
         }
         if queue.waiting.is_empty() {
             std::mem::swap(&mut queue.waiting, turn);
+        }
+        if queue.generation != generation {
+            // Another one may have come meanwhile, and waits for these.
+            self.wake(queue);
+            return false;
         }
         !queue.waiting.is_empty()
     }
@@ -366,8 +376,7 @@ impl Entry {
         if !matches!(queue.state, State::Starting | State::Draining) {
             return None;
         }
-        queue.generation += 1;
-        Some(queue.generation)
+        Some(self.next(&mut queue))
     }
 
     /// The actor of this generation takes calls from now on.
@@ -404,13 +413,32 @@ impl Entry {
         }
         queue.actor = None;
         queue.scheduled = true;
+        queue.turn = false;
         // Nobody else may report this generation's end.
-        queue.generation += 1;
+        self.next(&mut queue);
         if queue.state == State::Running {
             queue.state = State::Starting;
         }
         drop(queue);
         (self.on_loss)(Arc::clone(&self.id), generation, loss);
+    }
+
+    /// Its actor is to be made anew although it has not failed, at this time: what runs comes to its end, what waits goes on to the next state.
+    /// Says whether it takes calls, or will again.
+    pub(crate) fn recall(&self, at: Instant) -> bool {
+        let mut queue = self.lock();
+        if !matches!(queue.state, State::Starting | State::Running) {
+            return false;
+        }
+        queue.state = State::Starting;
+        queue.scheduled = true;
+        queue.restarts_at = Some(at);
+        self.next(&mut queue);
+        let actor = queue.actor.take();
+        drop(queue);
+        // It ends when it has nothing to do any more.
+        drop(actor);
+        true
     }
 
     /// It is started again at this time.
@@ -432,7 +460,7 @@ impl Entry {
     /// Nothing waits or runs any more.
     pub(crate) fn is_idle(&self) -> bool {
         let queue = self.lock();
-        queue.waiting.is_empty() && (!queue.scheduled || queue.actor.is_none())
+        queue.waiting.is_empty() && !queue.turn && (!queue.scheduled || queue.actor.is_none())
     }
 
     /// It is not started again; everybody who waits is told.
@@ -445,10 +473,17 @@ impl Entry {
         self.end(State::Gone, Ending::Stopped);
     }
 
-    /// Whether no call is run any more, whatever has been taken out of the queue.
+    /// Whether calls are still run on the state of this generation, whatever has been taken out of the queue for it.
     #[inline]
-    pub(crate) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Relaxed)
+    pub(crate) fn is_current(&self, generation: u64) -> bool {
+        self.current.load(Ordering::Relaxed) == generation
+    }
+
+    /// The next generation; whatever the one before still does is of no account.
+    fn next(&self, queue: &mut Queue) -> u64 {
+        queue.generation += 1;
+        self.current.store(queue.generation, Ordering::Relaxed);
+        queue.generation
     }
 
     /// Tells whoever watches it; the first end counts.
@@ -464,8 +499,7 @@ impl Entry {
         let why = self.refusal(&state);
         let mut queue = self.lock();
         queue.state = state;
-        self.over.store(true, Ordering::Relaxed);
-        queue.generation += 1;
+        self.next(&mut queue);
         let (actor, waiting) = (queue.actor.take(), std::mem::take(&mut queue.waiting));
         drop(queue);
         drop(actor);
@@ -476,7 +510,7 @@ impl Entry {
     }
 
     fn wake(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) {
-        if queue.scheduled || queue.waiting.is_empty() {
+        if queue.scheduled || queue.turn || queue.waiting.is_empty() {
             return;
         }
         if let Some(actor) = queue.actor.clone() {

@@ -136,6 +136,11 @@ impl DaemonObject {
         by(Target::Id(object.to_owned())).or_else(|| by(Target::Name(object.to_owned()))).ok_or_else(unknown)
     }
 
+    fn describe(&self, placed: &Placed) -> Description {
+        let owner = placed.owner.as_ref().and_then(|owner| self.find(owner).ok());
+        Description { owner: owner.map(|owner| owner.entry.label().to_string()), ..description(placed) }
+    }
+
     fn info(&self) -> String {
         let Some(inner) = self.daemon.upgrade() else { return "a daemon that has ended".to_owned() };
         let (version, objects) = (env!("CARGO_PKG_VERSION"), inner.entries().len());
@@ -224,6 +229,7 @@ fn description(Placed { entry, family, .. }: &Placed) -> Description {
         name: entry.name().map(ToString::to_string),
         kind: entry.kind().to_owned(),
         version: entry.version().to_owned(),
+        owner: None,
         state: entry.condition(),
         generation: entry.generation(),
         waiting: (entry.waiting() + instances.iter().map(|entry| entry.waiting()).sum::<usize>()) as u64,
@@ -260,7 +266,7 @@ impl ObjectActor for DaemonObject {
                     self.find(&ask.object_id).map(|placed| metadata(&placed.entry))
                 });
             }
-            4 => answer::<Describe>(invocation, |ask| self.find(&ask.object).map(|placed| description(&placed))),
+            4 => answer::<Describe>(invocation, |ask| self.find(&ask.object).map(|placed| self.describe(&placed))),
             5 => answer::<Watch>(invocation, |ask| watch(self.find(&ask.object).ok().map(|placed| placed.entry))),
             _ => invocation.refuse_unlisted::<Self>(),
         }

@@ -20,6 +20,7 @@ pub struct Restart {
     at_most: u32,
     within: Duration,
     backoff: Range<u32>,
+    pub(crate) escalates: bool,
 }
 
 impl Default for Restart {
@@ -31,7 +32,7 @@ impl Default for Restart {
 impl Restart {
     /// It is started again after a panic: at most 3 times in 5 seconds, with a pause of 100 ms that doubles up to 30 s.
     pub fn on_failure() -> Restart {
-        Restart { at_most: 3, within: Duration::from_secs(5), backoff: 100..30_000 }
+        Restart { at_most: 3, within: Duration::from_secs(5), backoff: 100..30_000, escalates: false }
     }
 
     /// It stays failed.
@@ -48,6 +49,14 @@ impl Restart {
     /// The period, seconds.
     pub fn within_secs(mut self, secs: u32) -> Restart {
         self.within = Duration::from_secs(secs.into());
+        self
+    }
+
+    /// When it has failed more often than that, it does not stay failed, but fails the object that it
+    /// [belongs to](crate::daemon::spawn::Spawn::owner): that one is started again by its own policy, with all that belongs to it, or stays failed,
+    /// or fails its own owner. An owner that nobody can start again, such as an actor that was exported, is spared.
+    pub fn escalate(mut self) -> Restart {
+        self.escalates = true;
         self
     }
 

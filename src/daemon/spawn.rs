@@ -14,6 +14,7 @@ use crate::daemon::objects::Placed;
 use crate::daemon::own::{self, Home};
 use crate::daemon::remote_object::{ObjectActor, RemoteObject};
 use crate::daemon::restart::Restart;
+use crate::daemon::strategy::Strategy;
 use crate::daemon::supervisor::{Lost, Start, Supervise};
 use crate::object::interface::{Interface, Kind};
 use crate::object::panic;
@@ -47,6 +48,7 @@ pub struct Spawn<O: RemoteObject> {
     factory: Box<dyn Fn() -> O + Send>,
     mailbox: usize,
     restart: Restart,
+    strategy: Strategy,
     instances: Instances,
     max_instances: usize,
     while_held: bool,
@@ -67,6 +69,7 @@ impl<O: RemoteObject> Spawn<O> {
             factory: Box::new(factory),
             mailbox,
             restart: Restart::default(),
+            strategy: Strategy::default(),
             instances: Instances::default(),
             max_instances,
             while_held: false,
@@ -130,6 +133,28 @@ impl<O: RemoteObject> Spawn<O> {
         self
     }
 
+    /// What becomes of the others that belong to it when one of them fails and is started again. Objects that nobody can start again, such as
+    /// actors that were exported, and objects with instances go on as they are.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "macros")] {
+    /// # use pyroxene::{Daemon, Restart, Strategy, remote};
+    /// # #[derive(Default)] struct Part;
+    /// # #[remote] impl Part { pub fn ping(&self) {} }
+    /// # async fn example(daemon: Daemon) -> Result<(), Box<dyn std::error::Error>> {
+    /// daemon.object("shop", Part::default).strategy(Strategy::RestForOne).spawn().await?;
+    /// daemon.object("shop.store", Part::default).owner("shop").spawn().await?;
+    /// // When the store is started again, so is the till; if it fails too often, so has the shop.
+    /// let often = Restart::on_failure().at_most(3).within_secs(5).escalate();
+    /// daemon.object("shop.till", Part::default).owner("shop").restart(often).spawn().await?;
+    /// # Ok(()) }
+    /// # }
+    /// ```
+    pub fn strategy(mut self, strategy: Strategy) -> Spawn<O> {
+        self.strategy = strategy;
+        self
+    }
+
     /// An id of its own, so that references to it outlive this incarnation of the daemon.
     pub fn id(mut self, id: &str) -> Spawn<O> {
         self.id = Some(id.to_owned());
@@ -160,8 +185,20 @@ impl<O: RemoteObject> Spawn<O> {
     /// # Errors
     /// The name or id is taken or cannot be one, its owner is not there, or the factory panics.
     pub async fn spawn(self) -> Result<Proxy<O>, SpawnError> {
-        let Spawn { daemon, name, id, owner, factory, mailbox, restart, instances, max_instances, while_held, allow } =
-            self;
+        let Spawn {
+            daemon,
+            name,
+            id,
+            owner,
+            factory,
+            mailbox,
+            restart,
+            strategy,
+            instances,
+            max_instances,
+            while_held,
+            allow,
+        } = self;
         if daemon.0.is_draining() {
             return Err(SpawnError::Draining);
         }
@@ -190,12 +227,17 @@ impl<O: RemoteObject> Spawn<O> {
         if placed.family.is_some() {
             entry.open();
             let made = proxy(&daemon, &placed, &id);
-            daemon.0.supervisor.do_send(Supervise { placed, start: None, policy: Restart::never() });
+            daemon.0.supervisor.do_send(Supervise {
+                placed,
+                start: None,
+                policy: Restart::never(),
+                strategy: Strategy::OneForOne,
+            });
             return Ok(made);
         }
         let made = proxy(&daemon, &placed, &id);
         let start = start::<O>(Arc::clone(&entry), factory);
-        let supervise = Supervise { placed, start: Some(Arc::clone(&start)), policy: restart };
+        let supervise = Supervise { placed, start: Some(Arc::clone(&start)), policy: restart, strategy };
         daemon.0.supervisor.do_send(supervise);
         let (sender, started) = tokio::sync::oneshot::channel();
         placement.run(seat, Box::new(move || drop(sender.send(start()))));
@@ -215,7 +257,7 @@ impl Daemon {
     /// said how.
     ///
     /// # Errors
-    /// The name is taken or cannot be one.
+    /// The name is taken or cannot be one, or the daemon is ending.
     pub fn export<A>(&self, name: &str, addr: &Addr<A>) -> Result<Proxy<A>, SpawnError>
     where
         A: ObjectActor + Interface + RemoteObject,
@@ -260,12 +302,16 @@ fn export<A>(daemon: &Daemon, name: Option<&str>, addr: &Addr<A>) -> Result<Prox
 where
     A: ObjectActor + Interface + RemoteObject,
 {
+    if daemon.0.is_draining() {
+        return Err(SpawnError::Draining);
+    }
     let placement = &daemon.0.placement;
     let seat = placement.choose();
     let registered = register::<A>(daemon, name, (None, None), (daemon.0.config.mailbox, None), seat, |_| None);
     let (placed, id) = registered.inspect_err(|_| placement.leave(seat))?;
     let (entry, made) = (Arc::clone(&placed.entry), proxy(daemon, &placed, &id));
-    daemon.0.supervisor.do_send(Supervise { placed, start: None, policy: Restart::never() });
+    let policy = Restart::never();
+    daemon.0.supervisor.do_send(Supervise { placed, start: None, policy, strategy: Strategy::OneForOne });
     if let Some(generation) = entry.begin() {
         own::remember(addr, &entry);
         entry.running(generation, addr.clone().recipient());

@@ -12,6 +12,8 @@ use crate::daemon::objects::Placed;
 use crate::daemon::owners::Owners;
 use crate::daemon::placement::Placement;
 use crate::daemon::restart::{History, Restart};
+use crate::daemon::revivals::Revivals;
+use crate::daemon::strategy::Strategy;
 
 /// Makes the actor of an object, on the thread of its seat. Says whether it could.
 pub(crate) type Start = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
@@ -22,12 +24,14 @@ pub(crate) struct Supervisor {
     log: slog::Logger,
     objects: BTreeMap<Arc<str>, Supervised>,
     owners: Owners,
+    revivals: Revivals,
 }
 
 struct Supervised {
     placed: Placed,
     start: Option<Start>,
     policy: Restart,
+    strategy: Strategy,
     history: History,
 }
 
@@ -38,6 +42,8 @@ pub(crate) struct Supervise {
     pub(crate) placed: Placed,
     pub(crate) start: Option<Start>,
     pub(crate) policy: Restart,
+    /// For those that belong to it.
+    pub(crate) strategy: Strategy,
 }
 
 /// The actor of an object is no more.
@@ -68,17 +74,39 @@ pub(crate) struct BeginOnce {
 #[rtype(result = "()")]
 pub(crate) struct Forget(pub(crate) Arc<str>);
 
+/// Some objects are to be started again, now.
+struct Round {
+    key: Arc<str>,
+    number: u64,
+    pause: Duration,
+}
+
+/// One of them has been, or could not be.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Revived {
+    key: Arc<str>,
+    round: u64,
+}
+
 impl Supervisor {
     pub(crate) fn new(placement: Arc<dyn Placement>, log: slog::Logger) -> Supervisor {
-        Supervisor { placement, log, objects: BTreeMap::new(), owners: Owners::default() }
+        let (objects, owners, revivals) = (BTreeMap::new(), Owners::default(), Revivals::default());
+        Supervisor { placement, log, objects, owners, revivals }
     }
 
-    fn restart(&self, id: &str) {
-        if let Some(Supervised { start: Some(start), placed, .. }) = self.objects.get(id) {
-            let start = Arc::clone(start);
-            // A failing factory reports its own loss.
-            self.placement.run(placed.seat, Box::new(move || drop(start())));
-        }
+    /// Makes the actor of an object, and says so afterwards.
+    fn begin(&self, id: &str, done: impl FnOnce() + Send + 'static) {
+        let Some(Supervised { start, placed, .. }) = self.objects.get(id) else { return done() };
+        let start = start.clone();
+        self.placement.run(
+            placed.seat,
+            Box::new(move || {
+                // A failing factory reports its own loss.
+                drop(start.map(|start| start()));
+                done();
+            }),
+        );
     }
 
     /// An object is gone for good: what belongs to it ends as well.
@@ -89,9 +117,9 @@ impl Supervisor {
         }
     }
 
-    /// How long until the object is started again; `None` when it is not.
-    fn judge(&mut self, lost: &Lost) -> Option<Duration> {
-        let object = self.objects.get_mut(&lost.id)?;
+    /// What is to be started again, now that this one is lost; or nothing, and it ends.
+    fn judge(&mut self, lost: &Lost) -> Option<Round> {
+        let object = self.objects.get(&lost.id)?;
         let problem = match &lost.loss {
             Loss::Panicked(message) => message.clone(),
             Loss::Died => "its actor ended outside of a call".to_owned(),
@@ -102,21 +130,85 @@ impl Supervisor {
                 return None;
             }
         };
+        // One that was recalled since is about to be started again.
+        let is_last = object.placed.entry.generation() == lost.generation + 1;
+        if is_last { self.fail(&lost.id, problem, false) } else { None }
+    }
+
+    /// An object has failed, maybe because one that belongs to it has, and then with all that does: what is to be started again. Nothing, if
+    /// it stays failed.
+    fn fail(&mut self, id: &Arc<str>, problem: String, with_all: bool) -> Option<Round> {
+        let object = self.objects.get_mut(id)?;
         let pause = object.start.as_ref().and_then(|_| object.history.failed(&object.policy, Instant::now()));
-        match pause {
-            Some(pause) => {
-                object.placed.entry.restarts(Instant::now() + pause);
-                slog::warn!(self.log, "object failed and is started again"; "object" => &**object.placed.entry.label(),
-                "problem" => problem, "generation" => lost.generation, "pause_ms" => pause.as_millis() as u64);
+        let (entry, escalates) = (Arc::clone(&object.placed.entry), object.policy.escalates);
+        if let Some(pause) = pause {
+            let mut together = self.owners.together(id, self.strategy_over(id));
+            if with_all {
+                self.forgive_under(id);
+                together = if together.len() == 1 { self.owners.with_all(id) } else { together };
             }
-            None => {
-                slog::error!(self.log, "object failed too often and stays failed";
-                    "object" => &**object.placed.entry.label(), "problem" => &problem);
-                object.placed.entry.fail(&problem);
-                self.end_owned(&lost.id);
+            slog::warn!(self.log, "object failed and is started again"; "object" => &**entry.label(),
+                "problem" => problem, "with" => together.len() - 1, "pause_ms" => pause.as_millis() as u64);
+            return Some(self.revive(id, together, pause));
+        }
+        if let Some(owner) = self.owners.owner(id).filter(|owner| escalates && self.can_start(owner)).cloned() {
+            let problem = format!("{} failed too often: {problem}", entry.label());
+            if let Some(owner) = self.objects.get(&owner) {
+                owner.placed.entry.recall(Instant::now());
+            }
+            return self.fail(&owner, problem, true);
+        }
+        slog::error!(self.log, "object failed too often and stays failed"; "object" => &**entry.label(),
+            "problem" => &problem);
+        entry.fail(&problem);
+        self.end_owned(id);
+        None
+    }
+
+    /// What belongs to this object begins anew.
+    fn forgive_under(&mut self, id: &Arc<str>) {
+        for id in self.owners.under(id) {
+            if let Some(object) = self.objects.get_mut(&id) {
+                object.history = History::default();
             }
         }
-        pause
+    }
+
+    /// Lets go of the states of these, which are to be started again together.
+    fn revive(&mut self, id: &Arc<str>, mut together: Vec<Arc<str>>, pause: Duration) -> Round {
+        let at = Instant::now() + pause;
+        together.retain(|other| {
+            let Some(Supervised { start: Some(_), placed, .. }) = self.objects.get(other) else { return false };
+            if other == id {
+                placed.entry.restarts(at);
+                return true;
+            }
+            placed.entry.recall(at)
+        });
+        let key = match together.len() {
+            0 | 1 => Arc::clone(id),
+            _ => self.owners.owner(id).unwrap_or(id).clone(),
+        };
+        let number = self.revivals.begin(&key, together);
+        Round { key, number, pause }
+    }
+
+    /// What the owner of this object does when one of those fails that belong to it.
+    fn strategy_over(&self, id: &str) -> Strategy {
+        let owner = self.owners.owner(id).and_then(|owner| self.objects.get(owner));
+        owner.map_or(Strategy::OneForOne, |owner| owner.strategy)
+    }
+
+    fn can_start(&self, id: &str) -> bool {
+        self.objects.get(id).is_some_and(|object| object.start.is_some() && object.placed.is_there())
+    }
+
+    /// Starts the next one of a round.
+    fn go_on(&mut self, Revived { key, round }: Revived, ctx: &Context<Self>) {
+        if let Some(next) = self.revivals.next(&key, round) {
+            let supervisor = ctx.address();
+            self.begin(&next, move || supervisor.do_send(Revived { key, round }));
+        }
     }
 }
 
@@ -128,7 +220,7 @@ impl Handler<Supervise> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, message: Supervise, _: &mut Context<Self>) {
-        let Supervise { placed, start, policy } = message;
+        let Supervise { placed, start, policy, strategy } = message;
         let id = Arc::clone(placed.entry.id());
         if let Some(owner) = &placed.owner {
             self.owners.add(owner, &id);
@@ -137,7 +229,7 @@ impl Handler<Supervise> for Supervisor {
                 placed.end();
             }
         }
-        self.objects.insert(id, Supervised { placed, start, policy, history: History::default() });
+        self.objects.insert(id, Supervised { placed, start, policy, strategy, history: History::default() });
     }
 }
 
@@ -145,7 +237,7 @@ impl Handler<Begin> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, message: Begin, _: &mut Context<Self>) {
-        self.restart(&message.0);
+        self.begin(&message.0, || {});
     }
 }
 
@@ -165,9 +257,18 @@ impl Handler<Lost> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, lost: Lost, ctx: &mut Context<Self>) {
-        if let Some(pause) = self.judge(&lost) {
-            ctx.run_later(pause, move |supervisor, _| supervisor.restart(&lost.id));
+        if let Some(Round { key, number, pause }) = self.judge(&lost) {
+            let begin = Revived { key, round: number };
+            ctx.run_later(pause, move |supervisor, ctx| supervisor.go_on(begin, ctx));
         }
+    }
+}
+
+impl Handler<Revived> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, revived: Revived, ctx: &mut Context<Self>) {
+        self.go_on(revived, ctx);
     }
 }
 
@@ -178,6 +279,7 @@ impl Handler<Forget> for Supervisor {
         if let Some(object) = self.objects.remove(&message.0) {
             self.placement.leave(object.placed.seat);
             self.owners.remove(&message.0);
+            self.revivals.remove(&message.0);
         }
     }
 }

@@ -25,6 +25,9 @@ pub struct Description {
     /// The version of the package that its type is from; empty where that is not known.
     #[serde(default)]
     pub version: String,
+    /// The object that it belongs to, by its name, or else by its id.
+    #[serde(default)]
+    pub owner: Option<String>,
     /// What it is doing.
     pub state: String,
     /// How often its state was built.

@@ -40,5 +40,6 @@ mod simulation;
 mod streams;
 mod strict;
 mod supervision;
+mod trees;
 mod watch;
 mod wire_properties;

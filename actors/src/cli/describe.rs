@@ -79,13 +79,14 @@ pub(super) async fn daemon(app: &App, found: &Found) -> Result<Proxy<DaemonObjec
 
 fn print(app: &App, uri: &str, description: &Description) {
     let screen = &app.screen;
-    let Description { name, kind, version, state, generation, waiting, mailbox, .. } = description;
+    let Description { name, kind, version, owner, state, generation, waiting, mailbox, .. } = description;
     let Description { methods, attributes, instances, .. } = description;
     let version = if version.is_empty() { String::new() } else { format!(" {}", one_line(version)) };
     let name = name.as_deref().map(|name| format!(" {}", one_line(name))).unwrap_or_default();
     let kind = screen.paint(STRONG, &one_line(kind));
     screen.line(&format!("{kind}{}{name}  {}", screen.paint(FAINT, &version), screen.paint(FAINT, uri)));
-    let state = format!("{}, generation {generation}, {waiting} of {mailbox} calls waiting", one_line(state));
+    let owner = owner.as_deref().map(|owner| format!(", belongs to {}", one_line(owner))).unwrap_or_default();
+    let state = format!("{}, generation {generation}, {waiting} of {mailbox} calls waiting{owner}", one_line(state));
     screen.line(&screen.paint(FAINT, &state));
     for instance in instances {
         let InstanceDescription { id, state, generation, waiting } = instance;

@@ -12,6 +12,7 @@ use crate::daemon::instances::Blueprint;
 use crate::daemon::instances::table::Table;
 use crate::daemon::objects::Placed;
 use crate::daemon::spawn::report_loss;
+use crate::daemon::strategy::Strategy;
 use crate::daemon::supervisor::{Begin, Forget, Supervise};
 use crate::object::ended::Ended;
 use crate::object::interface::Method;
@@ -85,7 +86,7 @@ impl Instance {
         let start = Some((blueprint.starter)(Arc::clone(&entry)));
         let seat = daemon.placement.choose();
         let placed = Placed { entry, seat, family: None, owner: None };
-        daemon.supervisor.do_send(Supervise { placed, start, policy });
+        daemon.supervisor.do_send(Supervise { placed, start, policy, strategy: Strategy::OneForOne });
         daemon.supervisor.do_send(Begin(Arc::clone(self.entry.id())));
     }
 }
