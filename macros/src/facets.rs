@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{DeriveInput, Path};
 
 use crate::attributes::Attribute;
@@ -27,10 +27,7 @@ pub(crate) fn expand(
     let krate = options.crate_path();
     let interface = interface(input, &krate, &facets.traits);
     let hosted = hosted(input, &krate, &facets.traits);
-    let remote_object = object_side::remote_object(&krate, &{
-        let ident = &input.ident;
-        quote!(#ident)
-    });
+    let remote_object = object_side::remote_object(&krate, &input.ident.to_token_stream());
     let names = unique_names(input, &krate, &facets.traits);
     Ok(quote!(#interface #hosted #remote_object #names))
 }
