@@ -44,6 +44,9 @@ pub(crate) fn method(
             "a method is stopped where it waits, and this one never does: make it an `async fn`, or drop `cancellable`",
         );
     }
+    if let Some(span) = options.reentrant {
+        reentrant(span, signature, changes, mistakes);
+    }
     let flags = options.flags();
     Method {
         ident: signature.ident.clone(),
@@ -67,7 +70,7 @@ pub(crate) fn attribute(
 ) -> Option<Attribute> {
     let keyword = options.of_attribute(mistakes)?;
     let signature = &function.sig;
-    for span in [options.idempotent, options.oneway, options.cancellable].into_iter().flatten() {
+    for span in [options.idempotent, options.oneway, options.cancellable, options.reentrant].into_iter().flatten() {
         mistakes.add(syn::Error::new(span, "an attribute is read and written, not called: remove this"));
     }
     name(signature, mistakes);
@@ -215,6 +218,23 @@ fn returns(output: &ReturnType, this: Option<&TokenStream>, mistakes: &mut Mista
     match output {
         ReturnType::Default => Returns { output: parse_quote!(()), split: None },
         ReturnType::Type(_, ty) => Returns::of(owned(ty, "a reply", this, mistakes), mistakes),
+    }
+}
+
+/// A reentrant method runs while another one is in the middle of its work.
+fn reentrant(span: proc_macro2::Span, signature: &Signature, changes: bool, mistakes: &mut Mistakes) {
+    if changes {
+        mistakes.at(
+            signature.receiver(),
+            "a reentrant method meets the object while another method has it: write `&self`, and keep what it changes in a `Cell` or \
+             `RefCell`",
+        );
+    }
+    if signature.asyncness.is_some() {
+        mistakes.add(syn::Error::new(
+            span,
+            "a reentrant method ends at once, since another one waits for it: make it a plain `fn`, or drop `reentrant`",
+        ));
     }
 }
 

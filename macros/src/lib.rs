@@ -194,6 +194,7 @@ pub fn derive_remote_attributes(input: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `idempotent` | twice is as good as once, so a proxy that is told to may retry it |
 /// | `cancellable` | it is stopped where it waits, once its caller has given it up or its time is over |
+/// | `reentrant` | for a `fn` with `&self`: it runs also while an `async fn` with `&self` waits for the call that it is part of |
 /// | `oneway` | nobody waits for it; it returns nothing |
 /// | `name = "…"` | its name on the wire, if not its own |
 /// | `attr` | what it returns is an attribute; with a `pub fn set_…` of its name beside it, one that can be written |

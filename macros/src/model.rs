@@ -77,6 +77,7 @@ pub(crate) struct Flags {
     pub(crate) idempotent: bool,
     pub(crate) oneway: bool,
     pub(crate) cancellable: bool,
+    pub(crate) reentrant: bool,
 }
 
 impl Flags {
@@ -87,6 +88,7 @@ impl Flags {
             (self.oneway, quote!(#flags::ONEWAY)),
             (self.idempotent, quote!(#flags::IDEMPOTENT)),
             (self.cancellable, quote!(#flags::CANCELLABLE)),
+            (self.reentrant, quote!(#flags::REENTRANT)),
         ]
         .into_iter()
         .filter_map(|(is, flag)| is.then_some(flag));

@@ -236,6 +236,11 @@ fn call(object: &Object, method: &Method, this: &TokenStream, qualified: &TokenS
                 )
             }
         }
+        (false, _) if method.flags.reentrant => quote! {
+            host.call_reentrant::<#message>(invocation, |this: &#this, #message_name: #message| {
+                #qualified::#ident(this, #(#arguments),*)
+            })
+        },
         (false, _) => quote! {
             host.call::<#message>(invocation, |this: &mut #this, #message_name: #message| {
                 #qualified::#ident(this, #(#arguments),*)
@@ -248,6 +253,18 @@ fn call(object: &Object, method: &Method, this: &TokenStream, qualified: &TokenS
                     (this, output)
                 })
             })
+        },
+        (true, false) if object.methods.iter().any(|method| method.flags.reentrant) => quote! {
+            host.call_shared::<#message, _>(
+                invocation,
+                ctx,
+                |this: ::std::rc::Rc<#this>, #message_name: #message| {
+                    ::std::boxed::Box::pin(async move {
+                        let output = #qualified::#ident(&*this, #(#arguments),*).await;
+                        (this, output)
+                    })
+                },
+            )
         },
         (true, false) => quote! {
             host.call_async::<#message, _>(invocation, ctx, |this: #this, #message_name: #message| {

@@ -29,13 +29,15 @@ impl Place {
     /// On a field of an object.
     pub(crate) const FIELD: Place = Place { name: "a field", options: &["attr", "nested", "name"] };
     /// On a method of an `impl` block.
-    pub(crate) const METHOD: Place =
-        Place { name: "a method", options: &["idempotent", "oneway", "cancellable", "name", "attr", "nested"] };
+    pub(crate) const METHOD: Place = Place {
+        name: "a method",
+        options: &["idempotent", "oneway", "cancellable", "reentrant", "name", "attr", "nested"],
+    };
     /// On a method that sets an attribute.
     pub(crate) const SETTER: Place = Place { name: "a method that sets an attribute", options: &[] };
     /// On a method of a shared trait, or of nested state.
     pub(crate) const PLAIN_METHOD: Place =
-        Place { name: "a method here", options: &["idempotent", "oneway", "cancellable", "name"] };
+        Place { name: "a method here", options: &["idempotent", "oneway", "cancellable", "reentrant", "name"] };
     /// On a method of `impl Trait for Type`.
     pub(crate) const IMPLEMENTED: Place = Place { name: "a method that a trait declares", options: &[] };
     /// In `#[pyroxene::remote(…)]` itself.
@@ -67,6 +69,7 @@ fn spelling(option: &str) -> &'static str {
         "idempotent" => "`idempotent`",
         "oneway" => "`oneway`",
         "cancellable" => "`cancellable`",
+        "reentrant" => "`reentrant`",
         "methods" => "`methods(Message, …)`",
         "facets" => "`facets(Trait, …)`",
         "adapter" => "`adapter = Type`",
@@ -85,6 +88,7 @@ pub(crate) struct Options {
     pub(crate) idempotent: Option<Span>,
     pub(crate) oneway: Option<Span>,
     pub(crate) cancellable: Option<Span>,
+    pub(crate) reentrant: Option<Span>,
     pub(crate) methods: Option<Methods>,
     pub(crate) facets: Option<Facets>,
     /// The type of another crate that is made an object.
@@ -143,6 +147,7 @@ impl Options {
             idempotent: self.idempotent.is_some(),
             oneway: self.oneway.is_some(),
             cancellable: self.cancellable.is_some(),
+            reentrant: self.reentrant.is_some(),
         }
     }
 
@@ -195,6 +200,7 @@ impl Options {
             "idempotent" => self.idempotent.replace(option.span()).is_some(),
             "oneway" => self.oneway.replace(option.span()).is_some(),
             "cancellable" => self.cancellable.replace(option.span()).is_some(),
+            "reentrant" => self.reentrant.replace(option.span()).is_some(),
             "methods" => {
                 let messages = parenthesized_list(input, &option, "the messages", "methods(Withdraw, Balance)")?;
                 self.methods.replace(Methods { keyword: option.clone(), messages }).is_some()
@@ -346,8 +352,8 @@ mod tests {
         assert_eq!(
             mistakes(parse_quote!(#[remote(attr(read), nested, idempotent)]), Place::PLAIN_METHOD),
             [
-                "unknown option `attr`: a method here takes `idempotent`, `oneway`, `cancellable` and `name = \"…\"`",
-                "unknown option `nested`: a method here takes `idempotent`, `oneway`, `cancellable` and `name = \"…\"`",
+                "unknown option `attr`: a method here takes `idempotent`, `oneway`, `cancellable`, `reentrant` and `name = \"…\"`",
+                "unknown option `nested`: a method here takes `idempotent`, `oneway`, `cancellable`, `reentrant` and `name = \"…\"`",
             ]
         );
         assert_eq!(

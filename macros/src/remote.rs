@@ -144,6 +144,9 @@ fn of_nested(krate: TokenStream, block: &ItemImpl, mistakes: &mut Mistakes) -> O
         if let Some(keyword) = options.attr.as_ref().map(|(keyword, _)| keyword).or(options.nested.as_ref()) {
             mistakes.at(keyword, "the attributes of nested state are its fields: write this on one of them");
         }
+        if let Some(span) = options.reentrant {
+            mistakes.add(syn::Error::new(span, "only a method of the object itself can be reentrant: remove this"));
+        }
         if let Some(token) = &function.sig.asyncness {
             mistakes
                 .at(token, "a method of nested state ends at once: make it a plain `fn`, or a method of the object");

@@ -105,6 +105,22 @@ impl Current {
         CURRENT.with_borrow(Clone::clone)
     }
 
+    /// Runs the calls that come back to the handler under way and may run meanwhile.
+    pub(crate) fn run_reentrant<A: ObjectActor>(&self, actor: &mut A, ctx: &mut Context<A>) {
+        let mut turn = VecDeque::new();
+        self.entry.take_such(|invocation| self.entry.comes_back(invocation), &mut turn);
+        let mut ran = Ok(());
+        while ran.is_ok() && !turn.is_empty() && !self.is_over() {
+            ran = self.enter(|| run_turn(self, &mut turn, actor, ctx));
+        }
+        if !turn.is_empty() {
+            self.entry.give_back(self.generation, &mut turn);
+        }
+        if let Err(loss) = ran {
+            self.entry.lost(self.generation, loss);
+        }
+    }
+
     /// Whether no further call is run on this state.
     #[inline]
     pub(crate) fn is_over(&self) -> bool {

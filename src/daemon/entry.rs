@@ -14,7 +14,7 @@ use crate::daemon::deliver::Deliver;
 use crate::daemon::exclusive::Exclusive;
 use crate::daemon::own::Home;
 use crate::object::ended::{Ended, Ending};
-use crate::object::interface::{Kind, Method};
+use crate::object::interface::{Kind, Method, MethodFlags};
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalObject;
 use crate::object::outcome::NotStarted;
@@ -347,6 +347,13 @@ impl Entry {
         !queue.waiting.is_empty()
     }
 
+    /// Moves such calls into `turn`, which is empty.
+    pub(crate) fn take_such(&self, such: impl Fn(&Invocation) -> bool, turn: &mut VecDeque<Invocation>) {
+        let mut queue = self.lock();
+        let waiting = std::mem::take(&mut queue.waiting);
+        (*turn, queue.waiting) = waiting.into_iter().partition(such);
+    }
+
     /// Takes the calls out of the queue that need not run any more: their callers are told, and others get their places. The earliest
     /// deadline of those that are left.
     pub(crate) fn sweep(&self, now: Instant) -> Option<Instant> {
@@ -511,7 +518,8 @@ impl Entry {
 
     fn wake(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>) {
         if queue.scheduled || queue.turn || queue.waiting.is_empty() {
-            return;
+            drop(queue);
+            return self.exclusive.wake();
         }
         if let Some(actor) = queue.actor.clone() {
             queue.scheduled = true;
@@ -556,8 +564,9 @@ impl LocalObject for Arc<Entry> {
         Entry::ended(self)
     }
 
-    fn waits_for(&self, chain: &Chain) -> Option<Vec<String>> {
-        self.exclusive.waits_for(chain)
+    fn waits_for(&self, chain: &Chain, method: MethodFlags) -> Option<Vec<String>> {
+        let runs = method.contains(MethodFlags::REENTRANT) && self.exclusive.is_open();
+        if runs { None } else { self.exclusive.waits_for(chain) }
     }
 
     fn sweep(&self) -> Option<Instant> {

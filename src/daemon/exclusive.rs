@@ -1,7 +1,8 @@
 //! Handlers that have their object to themselves: which of them is under way, so that a call that comes back to it is noticed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Waker;
 
 use crate::daemon::entry::Entry;
 use crate::object::context::{CallContext, Waiting};
@@ -14,17 +15,51 @@ pub(crate) struct Exclusive {
     object: u64,
     /// Odd while one is under way, whose number it is.
     handler: AtomicU64,
+    /// It shares the object with the reentrant methods that its calls come back to.
+    open: AtomicBool,
+    /// Hears that calls have come while it does.
+    waker: Mutex<Option<Waker>>,
 }
 
 impl Exclusive {
     pub(crate) fn new() -> Exclusive {
-        Exclusive { object: rand::random(), handler: AtomicU64::new(0) }
+        Exclusive {
+            object: rand::random(),
+            handler: AtomicU64::new(0),
+            open: AtomicBool::new(false),
+            waker: Mutex::default(),
+        }
     }
 
     /// Whether the handler under way is one that waits for a call with this chain; then who waits, from this object to itself.
     pub(crate) fn waits_for(&self, chain: &Chain) -> Option<Vec<String>> {
         let handler = self.handler.load(Ordering::Acquire);
         if handler.is_multiple_of(2) { None } else { chain.back_to(self.object, handler) }
+    }
+
+    /// Whether the handler under way shares the object with reentrant methods.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// The handler under way does so from now on.
+    pub(crate) fn open(&self, waker: &Waker) {
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner).replace(waker.clone());
+        self.open.store(true, Ordering::Release);
+    }
+
+    /// It does so no more.
+    pub(crate) fn close(&self) {
+        self.open.store(false, Ordering::Release);
+    }
+
+    /// Calls have come.
+    pub(crate) fn wake(&self) {
+        if self.is_open()
+            && let Some(waker) = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            waker.wake();
+        }
     }
 
     /// The number of a handler that begins.

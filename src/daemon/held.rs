@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::daemon::daemon::{Daemon, Inner};
 use crate::daemon::entry::Entry;
 use crate::object::ended::Ended;
-use crate::object::interface::Method;
+use crate::object::interface::{Method, MethodFlags};
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalObject;
 use crate::wire::Chain;
@@ -152,8 +152,8 @@ impl LocalObject for Held {
         self.entry.submit_all(invocations);
     }
 
-    fn waits_for(&self, chain: &Chain) -> Option<Vec<String>> {
-        self.entry.waits_for(chain)
+    fn waits_for(&self, chain: &Chain, method: MethodFlags) -> Option<Vec<String>> {
+        self.entry.waits_for(chain, method)
     }
 
     fn sweep(&self) -> Option<Instant> {

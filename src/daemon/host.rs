@@ -10,12 +10,13 @@ use actix::{Actor, AsyncContext, Context, Handler};
 
 use crate::daemon::deliver::{Current, Deliver};
 use crate::daemon::exclusive::{self, UnderWay};
+use crate::daemon::reentry::Open;
 use crate::daemon::remote_object::ObjectActor;
 use crate::daemon::respond::Guarded;
 use crate::daemon::stop::end_stoppable;
 use crate::object::context::CallContext;
 use crate::object::interface::Interface;
-use crate::object::invocation::Invocation;
+use crate::object::invocation::{Invocation, ReplyTo};
 use crate::object::message::RemoteMessage;
 
 /// A plain struct that `#[pyroxene::remote]` made an object. Its methods have it to themselves until they end.
@@ -28,12 +29,14 @@ pub trait Hosted: Interface + Sized + 'static {
 pub struct Host<T> {
     /// Away while an `async fn` of it runs; nothing else is delivered meanwhile.
     state: Option<T>,
+    /// The same while the `async fn` shares it.
+    shared: Option<Rc<T>>,
 }
 
 impl<T: Hosted> Host<T> {
     /// An actor around `state`.
     pub fn new(state: T) -> Host<T> {
-        Host { state: Some(state) }
+        Host { state: Some(state), shared: None }
     }
 
     /// The struct, unless it is away.
@@ -51,6 +54,36 @@ impl<T: Hosted> Host<T> {
         }
     }
 
+    /// Runs a method that is reentrant: it may run while an `async fn` shares the state.
+    pub fn call_reentrant<M: RemoteMessage>(
+        &mut self,
+        mut invocation: Invocation,
+        method: impl FnOnce(&T, M) -> M::Output,
+    ) {
+        if let Some(state) = self.shared.as_deref().or(self.state.as_ref())
+            && let Some(message) = invocation.begin::<M>()
+        {
+            let output = method(state, message);
+            invocation.end::<M>(output);
+        }
+    }
+
+    /// Runs a method that is an `async fn` and shares the state with reentrant ones, when it waits for what calls them.
+    pub fn call_shared<M, F>(&mut self, invocation: Invocation, ctx: &mut Context<Self>, method: F)
+    where
+        M: RemoteMessage,
+        F: FnOnce(Rc<T>, M) -> Pin<Box<dyn Future<Output = (Rc<T>, M::Output)>>>,
+    {
+        let Some((message, reply)) = invocation.open::<M>() else { return };
+        let Some(state) = self.state.take().map(Rc::new) else { return };
+        self.shared = Some(Rc::clone(&state));
+        let give_back = |host: &mut Host<T>, state: Rc<T>| {
+            host.shared = None;
+            host.state = Rc::into_inner(state);
+        };
+        self.wait(ctx, reply, method(state, message), true, give_back);
+    }
+
     /// Runs a method that is an `async fn`: it takes the state along and gives it back.
     pub fn call_async<M, F>(&mut self, invocation: Invocation, ctx: &mut Context<Self>, method: F)
     where
@@ -59,15 +92,27 @@ impl<T: Hosted> Host<T> {
     {
         let Some((message, reply)) = invocation.open::<M>() else { return };
         let Some(state) = self.state.take() else { return };
+        self.wait(ctx, reply, method(state, message), false, |host, state| host.state = Some(state));
+    }
+
+    /// Does nothing else until the method ends that has the state, except, if it is `open`, for calls that come back to it.
+    fn wait<M: RemoteMessage, S: 'static>(
+        &mut self,
+        ctx: &mut Context<Self>,
+        reply: ReplyTo<M>,
+        method: Pin<Box<dyn Future<Output = (S, M::Output)>>>,
+        open: bool,
+        give_back: impl FnOnce(&mut Host<T>, S) + 'static,
+    ) {
         let current = Current::of_thread();
-        let future = actix::fut::wrap_future(method(state, message));
         let (call, under_way) = begin_exclusive(current.as_ref());
-        let call = Guarded::new(call, future);
-        ctx.wait(call.map(move |outcome, host: &mut Host<T>, ctx: &mut Context<Self>| {
+        let call = Guarded::new(call, actix::fut::wrap_future(method));
+        let opened = current.clone().filter(|_| open);
+        let handler = call.map(move |outcome, host: &mut Host<T>, ctx: &mut Context<Self>| {
             drop(under_way);
             match outcome {
                 Ok((state, value)) => {
-                    host.state = Some(state);
+                    give_back(host, state);
                     reply.send(value);
                 }
                 Err(report) => {
@@ -78,7 +123,11 @@ impl<T: Hosted> Host<T> {
                     }
                 }
             }
-        }));
+        });
+        match opened {
+            Some(current) => ctx.wait(Open::new(current, handler)),
+            None => ctx.wait(handler),
+        }
     }
 }
 

@@ -23,6 +23,7 @@ mod own;
 mod owners;
 pub mod placement;
 pub mod program;
+mod reentry;
 pub mod remote_object;
 pub mod respond;
 pub mod restart;

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::object::context::Waiting;
+use crate::object::interface::MethodFlags;
 use crate::object::local::LocalObject;
 use crate::object::outcome::NotStarted;
 use crate::wire::{AnnotationId, Annotations, Chain, ChainLink, FrameWriter, TraceParent};
@@ -84,12 +85,18 @@ impl Facts {
         (trace.is_some() || !chain.is_empty()).then_some(Passed { trace, chain })
     }
 
-    /// Why the call can never be answered, if so: `object` waits for it.
-    pub(crate) fn deadlock(&self, object: &dyn LocalObject) -> Option<NotStarted> {
+    /// Why the call can never be answered, if so: `object` waits for it, and does not run its method meanwhile.
+    pub(crate) fn deadlock(&self, object: &dyn LocalObject, method: MethodFlags) -> Option<NotStarted> {
         if self.chain.is_empty() {
             return None;
         }
-        Some(NotStarted::Deadlock { chain: object.waits_for(&self.chain)? })
+        Some(NotStarted::Deadlock { chain: object.waits_for(&self.chain, method)? })
+    }
+
+    /// Who waits for the call.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn chain(&self) -> &Chain {
+        &self.chain
     }
 
     /// Adds an annotation of the caller's.

@@ -147,6 +147,8 @@ impl MethodFlags {
     pub const IDEMPOTENT: MethodFlags = MethodFlags(4);
     /// It is stopped where it waits once its caller has given it up or its time is over.
     pub const CANCELLABLE: MethodFlags = MethodFlags(8);
+    /// It runs while its object waits for the call that it is part of.
+    pub const REENTRANT: MethodFlags = MethodFlags(16);
     /// It is an attribute, which is read, written and watched, and not called.
     pub const ATTRIBUTE: MethodFlags = MethodFlags(64);
     /// It is an attribute that can be written.

@@ -15,7 +15,7 @@ use crate::object::local_caller::{LocalCaller, LocalReply};
 use crate::object::message::RemoteMessage;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
 use crate::object::reply::Reply;
-use crate::wire::Payload;
+use crate::wire::{Chain, Payload};
 
 /// One call: which method, with what, until when, and where its outcome goes.
 ///
@@ -84,6 +84,12 @@ impl Invocation {
     /// The same call, of a table of methods that begins at this place of the object's.
     pub fn within(self, first: usize) -> Invocation {
         Invocation { method: self.method.saturating_sub(first as u32), ..self }
+    }
+
+    /// Who waits for it, if anybody does.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn chain(&self) -> Option<&Chain> {
+        self.reply.facts().map(|facts| facts.chain())
     }
 
     /// Makes it the current call of this thread.

@@ -7,7 +7,7 @@ use tokio::sync::watch::Receiver;
 use tokio::time::Instant;
 
 use crate::object::ended::Ended;
-use crate::object::interface::Method;
+use crate::object::interface::{Method, MethodFlags};
 use crate::object::invocation::Invocation;
 use crate::object::outcome::NotStarted;
 use crate::uri::{Endpoint, ObjectId};
@@ -37,8 +37,8 @@ pub trait LocalObject: Send + Sync {
     fn submit(&self, invocation: Invocation);
     /// Puts calls into its queue, in their order; what it does not take, it answers. Afterwards `invocations` is empty.
     fn submit_all(&self, invocations: &mut VecDeque<Invocation>);
-    /// Whether it waits for the call that has this chain; then who does, from itself to itself.
-    fn waits_for(&self, chain: &Chain) -> Option<Vec<String>>;
+    /// Whether it waits for the call that has this chain, and runs no such method meanwhile; then who waits, from itself to itself.
+    fn waits_for(&self, chain: &Chain, method: MethodFlags) -> Option<Vec<String>>;
     /// Takes the calls out of its queue that nobody waits for or whose time is over, and answers them. The earliest deadline of those that
     /// are left.
     fn sweep(&self) -> Option<Instant>;

@@ -6,6 +6,7 @@ mod deadlock;
 mod endings;
 mod explosive;
 mod names;
+mod reentrance;
 mod shapes;
 mod versions;
 mod ways;

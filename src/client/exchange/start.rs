@@ -51,7 +51,7 @@ impl<R: Request> Exchange<R> {
         }
         match &binding.route {
             Route::Local(object) => {
-                if let Some(why) = self.facts.as_ref().and_then(|facts| facts.deadlock(&**object)) {
+                if let Some(why) = self.facts.as_ref().and_then(|facts| facts.deadlock(&**object, choice.flags)) {
                     return Some(Err(CallError::NotStarted(why)));
                 }
                 self.link.sent(self.number);

@@ -12,7 +12,7 @@ use crate::daemon::instances::Blueprint;
 use crate::daemon::instances::table::Table;
 use crate::daemon::supervisor::BeginOnce;
 use crate::object::ended::Ended;
-use crate::object::interface::Method;
+use crate::object::interface::{Method, MethodFlags};
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalObject;
 use crate::object::outcome::NotStarted;
@@ -111,7 +111,7 @@ impl LocalObject for Arc<PerCall> {
     }
 
     /// No call meets an instance that another call has.
-    fn waits_for(&self, _: &Chain) -> Option<Vec<String>> {
+    fn waits_for(&self, _: &Chain, _: MethodFlags) -> Option<Vec<String>> {
         None
     }
 

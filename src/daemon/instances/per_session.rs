@@ -15,7 +15,7 @@ use crate::daemon::spawn::report_loss;
 use crate::daemon::strategy::Strategy;
 use crate::daemon::supervisor::{Begin, Forget, Supervise};
 use crate::object::ended::Ended;
-use crate::object::interface::Method;
+use crate::object::interface::{Method, MethodFlags};
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalObject;
 use crate::object::outcome::NotStarted;
@@ -139,7 +139,7 @@ impl LocalObject for Arc<PerSession> {
         invocations.drain(..).for_each(|invocation| self.submit(invocation));
     }
 
-    fn waits_for(&self, _: &Chain) -> Option<Vec<String>> {
+    fn waits_for(&self, _: &Chain, _: MethodFlags) -> Option<Vec<String>> {
         None
     }
 
@@ -186,8 +186,8 @@ impl LocalObject for Instance {
         self.entry.push_all(invocations);
     }
 
-    fn waits_for(&self, chain: &Chain) -> Option<Vec<String>> {
-        self.entry.exclusive().waits_for(chain)
+    fn waits_for(&self, chain: &Chain, method: MethodFlags) -> Option<Vec<String>> {
+        self.entry.waits_for(chain, method)
     }
 
     fn sweep(&self) -> Option<Instant> {

@@ -43,7 +43,9 @@ impl Driver {
                 false => NotStarted::NoSuchObject { object: format!("handle {handle}") },
             };
             let export = self.exports.at(handle).ok_or_else(missing)?;
-            if !oneway && let Some(why) = facts.as_ref().and_then(|facts| facts.deadlock(&*export.object)) {
+            if !oneway
+                && let Some(why) = facts.as_ref().and_then(|facts| facts.deadlock(&*export.object, MethodFlags::NONE))
+            {
                 return Err(why);
             }
             export.admit(calls.into())?;

@@ -70,7 +70,7 @@ impl Beside {
         let oneway = header.flags.contains(Flags::ONEWAY);
         if let Some(facts) = &self.facts
             && !oneway
-            && let Some(why) = facts.deadlock(&*export.object)
+            && let Some(why) = facts.deadlock(&*export.object, method.1)
         {
             return Err(why);
         }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::codec::call::NamedCall;
 use crate::object::facts::Facts;
+use crate::object::interface::MethodFlags;
 use crate::object::invocation::{Body, Invocation};
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{Reply, ReplySink, WireReply};
@@ -64,7 +65,7 @@ impl Driver {
                 let object = export.object.label().to_string();
                 return Err(NotStarted::NoSuchMethod { object, method: format!("number {method}"), nearest: None });
             }
-            if let Some(why) = facts.as_ref().and_then(|facts| facts.deadlock(&*export.object)) {
+            if let Some(why) = facts.as_ref().and_then(|facts| facts.deadlock(&*export.object, MethodFlags::NONE)) {
                 return Err(why);
             }
             export.admit(1)?;
@@ -116,7 +117,7 @@ impl Driver {
         let taken = self.exports.bind(&Target::Id(id), &self.shared).and_then(|handle| {
             let export = self.exports.at(handle).ok_or(NotStarted::Elsewhere)?;
             let method = method(&*export.object, &call.method)?;
-            if let Some(why) = facts.as_ref().and_then(|facts| facts.deadlock(&*export.object)) {
+            if let Some(why) = facts.as_ref().and_then(|facts| facts.deadlock(&*export.object, MethodFlags::NONE)) {
                 return Err(why);
             }
             export.admit(1)?;
