@@ -54,6 +54,7 @@ impl Exclusive {
     }
 
     /// Calls have come.
+    #[inline]
     pub(crate) fn wake(&self) {
         if self.is_open()
             && let Some(waker) = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -98,6 +99,27 @@ pub(crate) fn begin(entry: &Arc<Entry>, call: CallContext) -> (CallContext, Unde
 mod tests {
     use super::*;
     use crate::wire::ChainLink;
+
+    #[test]
+    fn calls_wake_a_handler_while_it_shares_the_object() {
+        struct Woken(AtomicU64);
+        impl std::task::Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let (object, woken) = (Exclusive::new(), Arc::new(Woken(AtomicU64::new(0))));
+        let waker = Waker::from(Arc::clone(&woken));
+        object.wake();
+        object.open(&waker);
+        object.wake();
+        object.wake();
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "it looks at all of them");
+        object.open(&waker);
+        object.close();
+        object.wake();
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "it does so no more");
+    }
 
     #[test]
     fn an_object_waits_for_the_calls_of_the_handler_that_is_under_way() {
