@@ -12,7 +12,7 @@ pub use crate::object::attributes::access::Access;
 pub use crate::object::attributes::{
     AttributeError, Attributes, NoMethods, messages as attribute_messages, run as run_nested, table as attribute_table,
 };
-pub use crate::object::interface::{Accepts, Interface, Method, MethodFlags};
+pub use crate::object::interface::{Accepts, Facet, Interface, Method, MethodFlags, OfTrait};
 pub use crate::object::invocation::Invocation;
 pub use crate::object::items::{Incoming, ItemSource, Items};
 pub use crate::object::message::{Never, RemoteMessage};
@@ -63,8 +63,13 @@ pub const fn is_new_name(methods: &[Method], place: usize) -> bool {
 
 /// Whether no two methods have the same name.
 pub const fn are_new_names(methods: &[Method]) -> bool {
-    let mut place = 0;
-    while place < methods.len() {
+    are_new_names_between(methods, 0, methods.len())
+}
+
+/// Whether no earlier method has the name of one of these.
+pub const fn are_new_names_between(methods: &[Method], first: usize, end: usize) -> bool {
+    let mut place = first;
+    while place < end {
         if !is_new_name(methods, place) {
             return false;
         }

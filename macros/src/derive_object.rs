@@ -7,6 +7,7 @@ use quote::{quote, quote_spanned};
 use syn::{DeriveInput, Type, parse2};
 
 use crate::attributes::{self, Attribute};
+use crate::facets;
 use crate::mistakes::Mistakes;
 use crate::names::text;
 use crate::options::{Options, Place};
@@ -19,6 +20,9 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
     let mut mistakes = Mistakes::default();
     let options = Options::read(&input.attrs, Place::OBJECT, &mut mistakes);
     let attributes = attributes::of_fields(&input, &mut mistakes);
+    if let Some(facets) = &options.facets {
+        return facets::expand(&input, &options, facets, &attributes, mistakes);
+    }
     let messages = messages(&input, &options, attributes.is_empty(), &mut mistakes);
     let (messages, attributes) = mistakes.finish((messages, attributes))?;
 

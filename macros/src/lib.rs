@@ -9,11 +9,13 @@
 //!
 //! Every macro reads its whole input before it complains, and shows all mistakes at once, each at the token that has to change.
 
+mod adapter;
 mod attributes;
 mod check;
 mod derive_message;
 mod derive_object;
 mod entry;
+mod facets;
 mod message;
 mod mistakes;
 mod model;
@@ -98,6 +100,7 @@ pub fn derive_remote_message(input: TokenStream) -> TokenStream {
 /// | `#[remote(…)]` | |
 /// |---|---|
 /// | `methods(…)` | the messages that can be called from afar |
+/// | `facets(…)` | for a plain struct, in place of messages: the shared traits that it implements, all of which can be called from afar |
 /// | `crate = "…"` | where `pyroxene` is found, if it was renamed |
 ///
 /// | on a field | |
@@ -146,7 +149,11 @@ pub fn derive_remote_attributes(input: TokenStream) -> TokenStream {
 /// - On `impl Account`, every `pub fn` with `&self` or `&mut self` becomes a method of the object `Account`, and `AccountProxy` has the same
 ///   methods for callers elsewhere. An `async fn` has the object to itself until it ends.
 /// - On `trait Bank`, it makes the interface that client and server share, and `BankProxy`. Nothing of actix is needed for it.
-/// - On `impl Bank for Account`, it makes `Account` an object with the methods of that trait.
+/// - On `impl Bank for Account`, it makes `Account` an object with the methods of that trait. An object with several traits derives
+///   [`RemoteObject`] instead and lists them: `#[remote(facets(Teller, Auditor))]`.
+/// - On a trait, `#[pyroxene::remote(adapter = thermometers::Thermometer)]` makes an object of a type of another crate as well:
+///   `ThermometerAdapter(…)` has the methods of the trait, and calls the type's own of the same names. A method with a body is not the type's;
+///   in it `self.0` is the value.
 ///
 /// ```no_run
 /// #[derive(Default)]

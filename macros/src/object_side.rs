@@ -71,7 +71,15 @@ pub(crate) fn shared(object: &Object, path: &Ident) -> TokenStream {
     let Object { krate, interface, .. } = object;
     let this = format_ident!("__Object");
     let run = run(object, &quote!(#this), &quote!(<#this as #path>));
+    let messages = object.methods.iter().map(|method| object.message(method));
     quote! {
+        #(
+            #[automatically_derived]
+            #[allow(private_interfaces)]
+            impl #krate::__private::OfTrait for #messages {
+                type Trait = #interface;
+            }
+        )*
         #krate::__private::with_daemon! {
             #[automatically_derived]
             #[allow(deprecated, clippy::await_holding_refcell_ref)]
@@ -161,7 +169,7 @@ pub(crate) fn nested(object: &Object) -> TokenStream {
     }
 }
 
-fn remote_object(krate: &TokenStream, this: &TokenStream) -> TokenStream {
+pub(crate) fn remote_object(krate: &TokenStream, this: &TokenStream) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #krate::__private::RemoteObject for #this {

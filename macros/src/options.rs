@@ -23,7 +23,7 @@ impl Place {
     pub(crate) const MESSAGE: Place =
         Place { name: "a message", options: &["returns", "name", "idempotent", "oneway", "cancellable", "crate"] };
     /// Under `derive(RemoteObject)`.
-    pub(crate) const OBJECT: Place = Place { name: "an object", options: &["methods", "crate"] };
+    pub(crate) const OBJECT: Place = Place { name: "an object", options: &["methods", "facets", "crate"] };
     /// Under `derive(RemoteAttributes)`.
     pub(crate) const NESTED: Place = Place { name: "a struct with attributes", options: &["crate"] };
     /// On a field of an object.
@@ -40,7 +40,7 @@ impl Place {
     pub(crate) const IMPLEMENTED: Place = Place { name: "a method that a trait declares", options: &[] };
     /// In `#[pyroxene::remote(…)]` itself.
     pub(crate) const ITEM: Place =
-        Place { name: "an `impl` block or a trait", options: &["crate", "nested", "attributes"] };
+        Place { name: "an `impl` block or a trait", options: &["crate", "nested", "attributes", "adapter"] };
 
     fn refuse(self, option: &Ident) -> syn::Error {
         let written = option.unraw();
@@ -68,6 +68,8 @@ fn spelling(option: &str) -> &'static str {
         "oneway" => "`oneway`",
         "cancellable" => "`cancellable`",
         "methods" => "`methods(Message, …)`",
+        "facets" => "`facets(Trait, …)`",
+        "adapter" => "`adapter = Type`",
         "attr" => "`attr`, `attr(read)`",
         "nested" => "`nested`",
         "attributes" => "`attributes`",
@@ -84,6 +86,9 @@ pub(crate) struct Options {
     pub(crate) oneway: Option<Span>,
     pub(crate) cancellable: Option<Span>,
     pub(crate) methods: Option<Methods>,
+    pub(crate) facets: Option<Facets>,
+    /// The type of another crate that is made an object.
+    pub(crate) adapter: Option<(Ident, Type)>,
     pub(crate) attr: Option<(Ident, Access)>,
     pub(crate) nested: Option<Ident>,
     /// The attributes of the type are its own derive's.
@@ -102,6 +107,12 @@ pub(crate) enum Access {
 pub(crate) struct Methods {
     pub(crate) keyword: Ident,
     pub(crate) messages: Vec<Type>,
+}
+
+/// `facets(…)`.
+pub(crate) struct Facets {
+    pub(crate) keyword: Ident,
+    pub(crate) traits: Vec<Path>,
 }
 
 impl Options {
@@ -185,8 +196,17 @@ impl Options {
             "oneway" => self.oneway.replace(option.span()).is_some(),
             "cancellable" => self.cancellable.replace(option.span()).is_some(),
             "methods" => {
-                let messages = messages(input, &option)?;
+                let messages = parenthesized_list(input, &option, "the messages", "methods(Withdraw, Balance)")?;
                 self.methods.replace(Methods { keyword: option.clone(), messages }).is_some()
+            }
+            "facets" => {
+                let traits = parenthesized_list(input, &option, "the traits", "facets(Teller, Auditor)")?;
+                self.facets.replace(Facets { keyword: option.clone(), traits }).is_some()
+            }
+            "adapter" => {
+                let wrong = |_| syn::Error::new(option.span(), "write the type: `adapter = thermometers::Thermometer`");
+                input.parse::<Token![=]>().map_err(wrong)?;
+                self.adapter.replace((option.clone(), input.parse().map_err(wrong)?)).is_some()
             }
             "attr" => self.attr.replace((option.clone(), access(input)?)).is_some(),
             "nested" => self.nested.replace(option.clone()).is_some(),
@@ -272,13 +292,18 @@ fn access(input: ParseStream) -> syn::Result<Access> {
     Ok(Access::Read)
 }
 
-fn messages(input: ParseStream, option: &Ident) -> syn::Result<Vec<Type>> {
+fn parenthesized_list<T: syn::parse::Parse>(
+    input: ParseStream,
+    option: &Ident,
+    what: &str,
+    example: &str,
+) -> syn::Result<Vec<T>> {
     if !input.peek(syn::token::Paren) {
-        return Err(syn::Error::new(option.span(), "write the messages in parentheses: `methods(Withdraw, Balance)`"));
+        return Err(syn::Error::new(option.span(), format!("write {what} in parentheses: `{example}`")));
     }
     let list;
     parenthesized!(list in input);
-    Ok(Punctuated::<Type, Token![,]>::parse_terminated(&list)?.into_iter().collect())
+    Ok(Punctuated::<T, Token![,]>::parse_terminated(&list)?.into_iter().collect())
 }
 
 #[cfg(test)]

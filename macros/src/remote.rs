@@ -13,7 +13,7 @@ use syn::{
 use crate::mistakes::Mistakes;
 use crate::model::{Attributes, Method, Object, bare};
 use crate::options::{Options, Place, is_remote, strip};
-use crate::{attributes, check, message, object_side, proxy_side};
+use crate::{adapter, attributes, check, message, object_side, proxy_side};
 
 /// Expands the attribute. The item itself is kept even when there are mistakes, so that they are all that is reported.
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
@@ -22,6 +22,9 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let krate = options.crate_path();
     let (kept, code) = match parse2(item.clone()) {
         Ok(Item::Impl(mut block)) => {
+            if let Some((keyword, _)) = &options.adapter {
+                mistakes.at(keyword, "an adapter is made from a trait that lists the methods: write this on one");
+            }
             let code = if block.trait_.is_some() {
                 only_on_a_block(&options, &mut mistakes);
                 of_implemented(&krate, &block, &mut mistakes)
@@ -35,7 +38,10 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
         }
         Ok(Item::Trait(mut shared)) => {
             only_on_a_block(&options, &mut mistakes);
-            let code = for_trait(&of_trait(krate, &shared, &mut mistakes));
+            let mut code = for_trait(&of_trait(krate.clone(), &shared, &mut mistakes));
+            if let Some((_, adapted)) = &options.adapter {
+                code.extend(adapter::expand(&krate, &mut shared, adapted));
+            }
             keep_trait(&mut shared);
             (shared.into_token_stream(), Some(code))
         }

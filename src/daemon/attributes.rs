@@ -80,7 +80,7 @@ fn watch<A: AttributeActor>(
     let object = current.as_ref().map(|current| current.entry.label().to_string()).unwrap_or_default();
     let (sender, changes) = latest(last.clone(), Failure::Unknown(Unknown::Aborted { object }));
     let watcher = Watcher { path, last, sender, current: current.clone() };
-    ctx.spawn(Guarded { call: None, future: watcher }.map(move |ended, _, ctx: &mut Context<A>| {
+    ctx.spawn(Guarded::new(None, watcher).map(move |ended, _, ctx: &mut Context<A>| {
         if let (Err(report), Some(current)) = (ended, current) {
             current.panicked(report.message, ctx);
         }

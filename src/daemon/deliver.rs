@@ -122,7 +122,7 @@ impl Current {
         self.entry.lost(self.generation, Loss::Died);
     }
 
-    fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
+    pub(crate) fn enter<R>(&self, f: impl FnOnce() -> R) -> R {
         let before = CURRENT.replace(Some(self.clone()));
         let result = f();
         CURRENT.set(before);

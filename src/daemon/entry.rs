@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::daemon::allow::{Allow, denies};
 use crate::daemon::deliver::Deliver;
 use crate::daemon::exclusive::Exclusive;
+use crate::daemon::own::Home;
 use crate::object::ended::{Ended, Ending};
 use crate::object::interface::{Kind, Method};
 use crate::object::invocation::Invocation;
@@ -29,6 +30,8 @@ pub struct Entry {
     id: Arc<str>,
     name: Option<Arc<str>>,
     kind: Kind,
+    /// Where its callers find it; `None` for what no proxy leads to.
+    home: Option<Home>,
     capacity: usize,
     /// Who may call it; `None` lets everybody.
     allow: Option<Arc<dyn Allow>>,
@@ -98,12 +101,32 @@ impl Entry {
         };
         let (exclusive, queue, current) = (Exclusive::new(), Mutex::new(queue), AtomicU64::new(0));
         let ended = watch::Sender::new(None);
-        Entry { id, name, kind, capacity, allow: None, exclusive, queue, current, ended, on_loss }
+        Entry { id, name, kind, home: None, capacity, allow: None, exclusive, queue, current, ended, on_loss }
     }
 
     /// The same, callable by those only whom it allows.
     pub(crate) fn allow(self, allow: Option<Arc<dyn Allow>>) -> Entry {
         Entry { allow, ..self }
+    }
+
+    /// The same, found here by its callers.
+    pub(crate) fn at(self, home: Home) -> Entry {
+        Entry { home: Some(home), ..self }
+    }
+
+    /// Where its callers find it.
+    pub(crate) fn home(&self) -> Option<&Home> {
+        self.home.as_ref()
+    }
+
+    /// What it is.
+    pub(crate) fn what(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// Whether this is its actor.
+    pub(crate) fn is_run_by(&self, actor: &Recipient<Deliver>) -> bool {
+        self.lock().actor.as_deref() == Some(actor)
     }
 
     /// Its id.
@@ -128,7 +151,9 @@ impl Entry {
 
     /// The same for instances of it.
     pub(crate) fn instance(&self, id: Arc<str>, capacity: usize, on_loss: OnLoss) -> Entry {
-        Entry::new(id, Some(Arc::clone(self.label())), self.kind, capacity, on_loss)
+        let made = Entry::new(id, Some(Arc::clone(self.label())), self.kind, capacity, on_loss);
+        // Callers know it by that of the object.
+        Entry { home: self.home.clone(), ..made }
     }
 
     /// Its methods.

@@ -62,7 +62,7 @@ impl<T: Hosted> Host<T> {
         let current = Current::of_thread();
         let future = actix::fut::wrap_future(method(state, message));
         let (call, under_way) = begin_exclusive(current.as_ref());
-        let call = Guarded { call, future };
+        let call = Guarded::new(call, future);
         ctx.wait(call.map(move |outcome, host: &mut Host<T>, ctx: &mut Context<Self>| {
             drop(under_way);
             match outcome {

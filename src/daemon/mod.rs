@@ -19,6 +19,7 @@ pub mod instances;
 pub mod introspection;
 mod listener;
 mod objects;
+mod own;
 mod owners;
 pub mod placement;
 pub mod program;

@@ -207,7 +207,7 @@ where
     F: ActorFuture<A, Output = M::Output> + Unpin,
 {
     let current = Current::of_thread();
-    Guarded { call: CallContext::current(), future }.map(move |outcome, _, ctx: &mut Context<A>| match outcome {
+    Guarded::new(CallContext::current(), future).map(move |outcome, _, ctx: &mut Context<A>| match outcome {
         Ok(value) => reply.send(value),
         Err(report) => {
             let message = report.message.clone();
@@ -219,10 +219,17 @@ where
     })
 }
 
-/// An actor future whose panics are its outcome.
+/// An actor future that runs as part of a call and of its object's work, and whose panics are its outcome.
 pub(crate) struct Guarded<F> {
-    pub(crate) call: Option<CallContext>,
-    pub(crate) future: F,
+    call: Option<CallContext>,
+    current: Option<Current>,
+    future: F,
+}
+
+impl<F> Guarded<F> {
+    pub(crate) fn new(call: Option<CallContext>, future: F) -> Guarded<F> {
+        Guarded { call, current: Current::of_thread(), future }
+    }
 }
 
 impl<A: Actor, F: ActorFuture<A> + Unpin> ActorFuture<A> for Guarded<F> {
@@ -237,8 +244,12 @@ impl<A: Actor, F: ActorFuture<A> + Unpin> ActorFuture<A> for Guarded<F> {
         let this = &mut *self;
         let future = &mut this.future;
         let poll = || panic::guard(|| Pin::new(future).poll(actor, ctx, task));
-        let polled = match this.call.clone() {
+        let poll = || match this.call.clone() {
             Some(call) => call.enter(poll),
+            None => poll(),
+        };
+        let polled = match &this.current {
+            Some(current) => current.enter(poll),
             None => poll(),
         };
         match polled {

@@ -11,6 +11,7 @@ use crate::daemon::entry::{Entry, Loss, OnLoss};
 use crate::daemon::error::SpawnError;
 use crate::daemon::instances::{Blueprint, Family, Instances};
 use crate::daemon::objects::Placed;
+use crate::daemon::own::{self, Home};
 use crate::daemon::remote_object::{ObjectActor, RemoteObject};
 use crate::daemon::restart::Restart;
 use crate::daemon::strategy::Strategy;
@@ -223,27 +224,25 @@ impl<O: RemoteObject> Spawn<O> {
         if while_held {
             daemon.0.held.insert(entry.id());
         }
-        if let Some(family) = placed.family.clone() {
+        if placed.family.is_some() {
             entry.open();
+            let made = proxy(&daemon, &placed, &id);
             daemon.0.supervisor.do_send(Supervise {
                 placed,
                 start: None,
                 policy: Restart::never(),
                 strategy: Strategy::OneForOne,
             });
-            return Ok(match instances {
-                Instances::PerCall => Proxy::local(daemon.0.client.clone(), daemon.uri(&id), family.object()),
-                // It finds the client's instance when it is first used.
-                _ => Proxy::lazy_with(&daemon.0.client, daemon.uri(&id)),
-            });
+            return Ok(made);
         }
+        let made = proxy(&daemon, &placed, &id);
         let start = start::<O>(Arc::clone(&entry), factory);
         let supervise = Supervise { placed, start: Some(Arc::clone(&start)), policy: restart, strategy };
         daemon.0.supervisor.do_send(supervise);
         let (sender, started) = tokio::sync::oneshot::channel();
         placement.run(seat, Box::new(move || drop(sender.send(start()))));
         match started.await {
-            Ok(Ok(())) => Ok(proxy(&daemon, &entry, &id)),
+            Ok(Ok(())) => Ok(made),
             Ok(Err(problem)) => {
                 daemon.stop(entry.id());
                 Err(SpawnError::Factory { name: entry.label().to_string(), problem })
@@ -258,26 +257,66 @@ impl Daemon {
     /// said how.
     ///
     /// # Errors
-    /// The name is taken or cannot be one.
+    /// The name is taken or cannot be one, or the daemon is ending.
     pub fn export<A>(&self, name: &str, addr: &Addr<A>) -> Result<Proxy<A>, SpawnError>
     where
         A: ObjectActor + Interface + RemoteObject,
     {
-        let seat = self.0.placement.choose();
-        let registered = register::<A>(self, Some(name), (None, None), (self.0.config.mailbox, None), seat, |_| None);
-        let (placed, id) = registered.inspect_err(|_| self.0.placement.leave(seat))?;
-        let entry = Arc::clone(&placed.entry);
-        self.0.supervisor.do_send(Supervise {
-            placed,
-            start: None,
-            policy: Restart::never(),
-            strategy: Strategy::OneForOne,
-        });
-        if let Some(generation) = entry.begin() {
-            entry.running(generation, addr.clone().recipient());
-        }
-        Ok(proxy(self, &entry, &id))
+        export(self, Some(name), addr)
     }
+
+    /// The same without a name: only those find the actor who are given the proxy. It is callable until it ends, or is
+    /// [ended](Daemon::end); the actor itself goes on then.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "macros")] {
+    /// # use actix::{Actor, Context, Handler};
+    /// # use pyroxene::{Daemon, RemoteMessage, RemoteObject};
+    /// # #[derive(serde::Serialize, serde::Deserialize, actix::Message, RemoteMessage)]
+    /// # #[rtype(result = "()")]
+    /// # struct Ping;
+    /// # #[derive(RemoteObject)]
+    /// # #[remote(methods(Ping))]
+    /// # struct Till;
+    /// # impl Actor for Till { type Context = Context<Self>; }
+    /// # impl Handler<Ping> for Till { type Result = (); fn handle(&mut self, _: Ping, _: &mut Context<Self>) {} }
+    /// # async fn example(daemon: Daemon) -> Result<(), Box<dyn std::error::Error>> {
+    /// let till = daemon.export_nameless(&Till.start())?;
+    /// till.send(Ping).await?;
+    /// assert!(daemon.end(&till));
+    /// # Ok(()) }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The daemon is ending.
+    pub fn export_nameless<A>(&self, addr: &Addr<A>) -> Result<Proxy<A>, SpawnError>
+    where
+        A: ObjectActor + Interface + RemoteObject,
+    {
+        export(self, None, addr)
+    }
+}
+
+fn export<A>(daemon: &Daemon, name: Option<&str>, addr: &Addr<A>) -> Result<Proxy<A>, SpawnError>
+where
+    A: ObjectActor + Interface + RemoteObject,
+{
+    if daemon.0.is_draining() {
+        return Err(SpawnError::Draining);
+    }
+    let placement = &daemon.0.placement;
+    let seat = placement.choose();
+    let registered = register::<A>(daemon, name, (None, None), (daemon.0.config.mailbox, None), seat, |_| None);
+    let (placed, id) = registered.inspect_err(|_| placement.leave(seat))?;
+    let (entry, made) = (Arc::clone(&placed.entry), proxy(daemon, &placed, &id));
+    let policy = Restart::never();
+    daemon.0.supervisor.do_send(Supervise { placed, start: None, policy, strategy: Strategy::OneForOne });
+    if let Some(generation) = entry.begin() {
+        own::remember(addr, &entry);
+        entry.running(generation, addr.clone().recipient());
+    }
+    Ok(made)
 }
 
 /// Gives the object its place in the daemon's table.
@@ -298,7 +337,7 @@ fn register<O: RemoteObject>(
     };
     let name = name.map(|name| Arc::from(name.as_str()));
     let entry = Entry::new(Arc::from(id.as_str()), name, Kind::of::<O>(), mailbox, report_loss(&daemon.0));
-    let entry = Arc::new(entry.allow(allow));
+    let entry = Arc::new(entry.allow(allow).at(Home::new(daemon, &id)));
     let family = family(&entry);
     let mut objects = daemon.0.objects();
     let owner = match owner {
@@ -337,6 +376,7 @@ fn start<O: RemoteObject>(entry: Arc<Entry>, factory: Factory<O>) -> Start {
         let made = panic::guard(|| (factory.lock().unwrap_or_else(PoisonError::into_inner))().into_actor().start());
         match made {
             Ok(addr) => {
+                own::remember(&addr, &entry);
                 entry.running(generation, addr.recipient());
                 Ok(())
             }
@@ -349,7 +389,14 @@ fn start<O: RemoteObject>(entry: Arc<Entry>, factory: Factory<O>) -> Start {
     })
 }
 
-fn proxy<A: Interface + ?Sized>(daemon: &Daemon, entry: &Arc<Entry>, id: &ObjectId) -> Proxy<A> {
-    let object = daemon.0.held.object(Arc::clone(entry), &daemon.0);
-    Proxy::local(daemon.0.client.clone(), daemon.uri(id), object)
+/// The proxy to an object of the daemon.
+pub(crate) fn proxy<A: Interface + ?Sized>(daemon: &Daemon, placed: &Placed, id: &ObjectId) -> Proxy<A> {
+    let client = &daemon.0.client;
+    let object = match &placed.family {
+        None => daemon.0.held.object(Arc::clone(&placed.entry), &daemon.0),
+        Some(family @ Family::PerCall(_)) => family.object(),
+        // It finds the client's instance when it is first used.
+        Some(Family::PerSession(_)) => return Proxy::lazy_with(client, daemon.uri(id)),
+    };
+    Proxy::local(client.clone(), daemon.uri(id), object)
 }

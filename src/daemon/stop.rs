@@ -31,7 +31,7 @@ where
     let current = Current::of_thread();
     let deadline = call.as_ref().map_or_else(Instant::now, |call| call.deadline);
     let timer = Box::pin(tokio::time::sleep_until(deadline));
-    let stoppable = Stoppable { future: Some(Guarded { call, future }), reply: Some(reply), timer };
+    let stoppable = Stoppable { future: Some(Guarded::new(call, future)), reply: Some(reply), timer };
     stoppable.map(move |(reply, ending), actor: &mut A, ctx: &mut Context<A>| {
         let Some(reply) = reply else { return };
         reply.unwatch();

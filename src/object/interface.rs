@@ -1,5 +1,6 @@
 //! Method tables: what an object answers to.
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -31,11 +32,18 @@ pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
     pub(crate) methods: &'static [Method],
+    id: TypeId,
 }
 
 impl Kind {
     pub(crate) fn of<I: Interface + ?Sized>() -> Kind {
-        Kind { name: I::NAME, version: I::VERSION, methods: I::METHODS }
+        Kind { name: I::NAME, version: I::VERSION, methods: I::METHODS, id: TypeId::of::<I>() }
+    }
+
+    /// Whether it is of this type.
+    #[cfg(feature = "daemon")]
+    pub(crate) fn is<I: Interface + ?Sized>(&self) -> bool {
+        self.id == TypeId::of::<I>()
     }
 }
 
@@ -43,11 +51,24 @@ impl Kind {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no remote method for the message `{M}`",
     label = "this message is not one of its methods",
-    note = "list it: `#[remote(methods({M}, …))]` on the object; nothing is callable unless it is listed"
+    note = "list it, `#[remote(methods({M}, …))]` on the object, or the trait that it is of, `#[remote(facets(…))]`; nothing is callable \
+            unless it is listed"
 )]
 pub trait Accepts<M> {
     /// The method's place in [`Interface::METHODS`].
     const INDEX: usize;
+}
+
+/// A message of a shared trait; written by `#[pyroxene::remote]` on the trait.
+pub trait OfTrait: RemoteMessage {
+    /// The trait, as `dyn Trait`.
+    type Trait: Interface + Accepts<Self> + ?Sized;
+}
+
+/// An object that has a shared trait, `dyn Trait`, as one of its facets.
+pub trait Facet<S: ?Sized> {
+    /// The place of the first of its methods in the object's table.
+    const FIRST: usize;
 }
 
 /// An object of which only the messages are known: its methods are checked when a proxy connects, not by the compiler.
@@ -106,7 +127,7 @@ impl std::fmt::Debug for Method {
 
 /// What the method of the message `M` takes, replies and raises.
 pub(crate) fn signature_of<M: RemoteMessage>() -> Signature {
-    let raises = std::any::TypeId::of::<M::Error>() != std::any::TypeId::of::<crate::object::message::Never>();
+    let raises = TypeId::of::<M::Error>() != TypeId::of::<crate::object::message::Never>();
     debug_assert!(!M::Error::class().is_empty());
     Signature::of::<M, M::Reply, M::Error>(M::METHOD, raises)
 }

@@ -81,6 +81,11 @@ impl Invocation {
         self.method as usize
     }
 
+    /// The same call, of a table of methods that begins at this place of the object's.
+    pub fn within(self, first: usize) -> Invocation {
+        Invocation { method: self.method.saturating_sub(first as u32), ..self }
+    }
+
     /// Makes it the current call of this thread.
     #[inline]
     pub(crate) fn enter(&self, scope: &CallScope) {

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod actors;
+mod adapters;
 mod blocks;
+mod facets;
 mod panics;
 mod shared;
 

@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod factories;
+mod own;
 mod third_parties;
 mod values;
 mod world;

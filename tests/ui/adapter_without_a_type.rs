@@ -1,0 +1,6 @@
+#[pyroxene::remote(adapter)]
+trait Thermometer {
+    fn celsius(&self) -> f64;
+}
+
+fn main() {}

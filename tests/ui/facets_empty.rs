@@ -1,0 +1,7 @@
+use pyroxene::RemoteObject;
+
+#[derive(RemoteObject)]
+#[remote(facets())]
+struct Till;
+
+fn main() {}
