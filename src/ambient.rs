@@ -15,8 +15,8 @@ use crate::client::dyn_proxy::DynProxy;
 use crate::client::proxy::Proxy;
 use crate::client::runtime;
 use crate::config::{Config, ConfigError};
-use crate::naming::NameServer;
 use crate::naming::locate::LocateError;
+use crate::naming::{ConnectGroup, Group, NameServer};
 use crate::object::interface::Interface;
 use crate::object::outcome::NotStarted;
 use crate::transport::Stream;
@@ -103,6 +103,14 @@ impl Resolver for Nowhere {
         Box::pin(async { Err(NotStarted::Unresolved { name: uri.to_string(), problem: self.0.to_string() }) })
     }
 
+    fn members<'a>(
+        &'a self,
+        client: &'a Client,
+        uri: &'a Uri,
+    ) -> BoxFuture<'a, Result<Vec<(String, Uri)>, NotStarted>> {
+        Box::pin(async { self.resolve(client, uri).await.map(|_| Vec::new()) })
+    }
+
     fn name_server<'a>(&'a self, _: &'a Client) -> BoxFuture<'a, Result<Uri, Vec<String>>> {
         Box::pin(async { Err(vec![self.0.to_string()]) })
     }
@@ -125,6 +133,16 @@ impl DynProxy {
     /// Outside of a tokio runtime, unless the feature `blocking` is on.
     pub fn connect(uri: impl IntoUri) -> Connect<DynProxy> {
         DynProxy::connect_with(&Client::current(), uri)
+    }
+}
+
+impl<A: Interface + ?Sized> Group<A> {
+    /// Connects to the objects in the group at `uri`, such as `PYRONAME://workers`.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, unless the feature `blocking` is on.
+    pub fn connect(uri: impl IntoUri) -> ConnectGroup<A> {
+        Group::connect_with(&Client::current(), uri)
     }
 }
 

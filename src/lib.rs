@@ -112,7 +112,7 @@ pub use daemon::strategy::Strategy;
 pub use daemon::{BindError, SpawnError};
 #[cfg(feature = "macros")]
 pub use macros::{RemoteAttributes, RemoteMessage, RemoteObject, main, remote};
-pub use naming::NameServer;
+pub use naming::{Group, NameServer};
 pub use object::attributes::AttributeError;
 pub use object::context::CallContext;
 pub use object::ended::{Ended, Ending};

@@ -81,6 +81,17 @@ pub trait Resolver: Send + Sync {
     /// The object that `uri`, a `PYRONAME` or `PYROMETA` one, means now.
     fn resolve<'a>(&'a self, client: &'a Client, uri: &'a Uri) -> BoxFuture<'a, Result<Uri, NotStarted>>;
 
+    /// The objects in the group that `uri`, a `PYRONAME` one, means now, with their names.
+    fn members<'a>(
+        &'a self,
+        client: &'a Client,
+        uri: &'a Uri,
+    ) -> BoxFuture<'a, Result<Vec<(String, Uri)>, NotStarted>> {
+        let _ = client;
+        let problem = "this client knows of no groups".to_owned();
+        Box::pin(async move { Err(NotStarted::Unresolved { name: uri.to_string(), problem }) })
+    }
+
     /// Where the name server is; or what was tried to find it, and what came of it.
     fn name_server<'a>(&'a self, client: &'a Client) -> BoxFuture<'a, Result<Uri, Vec<String>>> {
         let _ = client;

@@ -4,6 +4,7 @@
 //! - Must never know: the daemon.
 
 mod error;
+pub mod group;
 mod interface;
 pub mod locate;
 mod name;
@@ -13,6 +14,7 @@ pub mod server;
 
 pub use self::{
     error::NamingError,
+    group::{ConnectGroup, Group},
     interface::NameServerInterface,
     name::{MAX_NAME_BYTES, MAX_NAME_PARTS, Name, NameError, NameProblem},
     server::NameServer,

@@ -48,6 +48,26 @@ impl Resolver for NameResolver {
         })
     }
 
+    fn members<'a>(
+        &'a self,
+        client: &'a Client,
+        uri: &'a Uri,
+    ) -> BoxFuture<'a, Result<Vec<(String, Uri)>, NotStarted>> {
+        Box::pin(async move {
+            let Uri::Name(name) = uri else {
+                return Err(unresolved(uri, &"it names no group; write it like PYRONAME://workers"));
+            };
+            let absolute = self.absolute(name.name.as_str()).map_err(|problem| unresolved(uri, &problem))?;
+            let server = self.server(client, name.server.as_ref(), uri).await?;
+            let listed = server.list(absolute.as_str()).await.map_err(|error| explain(uri, error))?;
+            let members = listed.into_iter().filter_map(|entry| match entry.kind {
+                EntryKind::Object(uri) => Some((entry.name.to_string(), uri)),
+                EntryKind::Group => None,
+            });
+            Ok(members.collect())
+        })
+    }
+
     fn name_server<'a>(&'a self, client: &'a Client) -> BoxFuture<'a, Result<Uri, Vec<String>>> {
         Box::pin(async move {
             let found = locate::locate(client, &self.locate).await;

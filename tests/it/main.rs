@@ -22,6 +22,7 @@ mod faults;
 mod flush;
 mod fuzz_seeds;
 mod golden;
+mod groups;
 mod instances;
 mod limits;
 mod macros;
