@@ -2,10 +2,9 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actix::Recipient;
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -13,6 +12,7 @@ use crate::daemon::allow::{Allow, denies};
 use crate::daemon::deliver::Deliver;
 use crate::daemon::exclusive::Exclusive;
 use crate::daemon::own::Home;
+use crate::daemon::state::State;
 use crate::object::ended::{Ended, Ending};
 use crate::object::interface::{Kind, Method, MethodFlags};
 use crate::object::invocation::Invocation;
@@ -39,8 +39,8 @@ pub struct Entry {
     queue: Mutex<Queue>,
     /// Beside the queue, so that a turn can look before each call.
     current: AtomicU64,
-    /// Told to whoever watches it.
-    ended: watch::Sender<Option<Ended>>,
+    /// Told to whoever watches it. It takes more memory than all the rest, and few are watched.
+    ended: OnceLock<watch::Sender<Option<Ended>>>,
     /// Tells the supervisor; with the generation that was lost.
     on_loss: OnLoss,
 }
@@ -60,21 +60,6 @@ struct Queue {
     /// When it is to be started again, while it is not there after a failure.
     restarts_at: Option<Instant>,
     state: State,
-}
-
-/// What an object is doing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum State {
-    /// Its actor is being made, for the first time or again; calls wait.
-    Starting,
-    /// It takes calls.
-    Running,
-    /// It takes no new calls; those that wait are still run.
-    Draining,
-    /// It failed more often than its policy allows.
-    Failed(String),
-    /// It is no more.
-    Gone,
 }
 
 /// How an actor was lost.
@@ -100,7 +85,7 @@ impl Entry {
             state: State::Starting,
         };
         let (exclusive, queue, current) = (Exclusive::new(), Mutex::new(queue), AtomicU64::new(0));
-        let ended = watch::Sender::new(None);
+        let ended = OnceLock::new();
         Entry { id, name, kind, home: None, capacity, allow: None, exclusive, queue, current, ended, on_loss }
     }
 
@@ -175,8 +160,7 @@ impl Entry {
     pub(crate) fn condition(&self) -> String {
         let state = self.state();
         // Not held while the queue is locked, which is the other way round elsewhere.
-        let ago = self.ended.borrow().as_ref().and_then(Ended::ago);
-        match (&state, ago) {
+        match (&state, self.ended_ago()) {
             (State::Failed(problem), Some(ago)) => format!("failed {ago}: {problem}"),
             _ => state.to_string(),
         }
@@ -184,7 +168,16 @@ impl Entry {
 
     /// Its end, once it is gone or about to go.
     pub(crate) fn ended(&self) -> watch::Receiver<Option<Ended>> {
-        self.ended.subscribe()
+        self.ending().subscribe()
+    }
+
+    fn ending(&self) -> &watch::Sender<Option<Ended>> {
+        self.ended.get_or_init(|| watch::Sender::new(None))
+    }
+
+    /// For how long it has been gone, as a person reads it.
+    fn ended_ago(&self) -> Option<String> {
+        self.ended.get()?.borrow().as_ref().and_then(Ended::ago)
     }
 
     /// Calls that wait in its queue.
@@ -296,8 +289,7 @@ impl Entry {
             }
             State::Draining | State::Gone => NotStarted::Draining { what: label },
             State::Failed(problem) => {
-                let ago = self.ended.borrow().as_ref().and_then(Ended::ago);
-                let problem = ago.map_or_else(|| problem.clone(), |ago| format!("{problem} ({ago})"));
+                let problem = self.ended_ago().map_or_else(|| problem.clone(), |ago| format!("{problem} ({ago})"));
                 NotStarted::ObjectFailed { object: label, problem }
             }
         }
@@ -495,7 +487,7 @@ impl Entry {
 
     /// Tells whoever watches it; the first end counts.
     fn tell(&self, why: Ending) {
-        self.ended.send_if_modified(|ended| {
+        self.ending().send_if_modified(|ended| {
             let first = ended.is_none();
             ended.get_or_insert_with(|| Ended::now(why));
             first
@@ -577,17 +569,5 @@ impl LocalObject for Arc<Entry> {
 impl std::fmt::Debug for Entry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Entry").field("id", &self.id).field("kind", &self.kind).finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Display for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            State::Starting => f.write_str("starting"),
-            State::Running => f.write_str("running"),
-            State::Draining => f.write_str("draining"),
-            State::Failed(problem) => write!(f, "failed: {problem}"),
-            State::Gone => f.write_str("gone"),
-        }
     }
 }

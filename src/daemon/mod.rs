@@ -31,6 +31,7 @@ mod revivals;
 pub mod run;
 pub mod shared;
 pub mod spawn;
+pub mod state;
 mod stop;
 pub mod strategy;
 mod supervisor;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::daemon::entry::{Entry, State};
+use crate::daemon::entry::Entry;
 use crate::daemon::instances::Family;
 use crate::daemon::owners::Owners;
+use crate::daemon::state::State;
 use crate::wire::Target;
 
 /// One object and the seat it has.
