@@ -200,6 +200,7 @@ fn description(Placed { entry, family, .. }: &Placed) -> Description {
             oneway: method.flags.contains(MethodFlags::ONEWAY),
             idempotent: method.flags.contains(MethodFlags::IDEMPOTENT),
             cancellable: method.flags.contains(MethodFlags::CANCELLABLE),
+            reentrant: method.flags.contains(MethodFlags::REENTRANT),
             stream: method.flags.contains(MethodFlags::STREAM),
             // That of a nested one has its own name only.
             text: format!("{}{signature}", method.name.strip_suffix(signature.method.as_str()).unwrap_or_default()),

@@ -76,6 +76,9 @@ pub struct MethodDescription {
     /// It is stopped when its caller gives it up.
     #[serde(default)]
     pub cancellable: bool,
+    /// It may run while the object waits for what calls it.
+    #[serde(default)]
+    pub reentrant: bool,
     /// It replies with a stream of items.
     pub stream: bool,
     /// Arguments, reply and error, as a person reads them.

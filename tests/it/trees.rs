@@ -174,7 +174,7 @@ async fn what_runs_comes_to_its_end_and_what_waits_goes_on_to_the_new_state_in_o
     settle().await;
     shop.crash("printer").await;
     later().await;
-    // A new state is there, and has taken none of them: the turn before it is not over.
+    // A new state is there, whatever the one before it still does.
     assert_eq!(shop.book.made(), ["till", "drawer", "store", "printer"]);
     shop.book.gate.0.add_permits(1);
     assert_eq!(runs.await.unwrap(), Ok(2), "on the state that it began on");

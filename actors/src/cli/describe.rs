@@ -127,6 +127,7 @@ fn flags(method: &MethodDescription) -> String {
         (method.stream, "  stream"),
         (method.idempotent, "  idempotent"),
         (method.cancellable, "  cancellable"),
+        (method.reentrant, "  reentrant"),
     ];
     for (is, name) in named {
         flags.push_str(if is { name } else { "" });
