@@ -194,9 +194,10 @@ impl<M: RemoteMessage, A: ?Sized> State<M, A> {
     /// Where the call is under way, if calls can be made there on what it will end with; or else for what they have to wait.
     fn under_way(&self) -> Result<(&Connection, u16), Stage> {
         let State::Calling(exchange) = self else { return Err(Stage::Known) };
-        let in_flight = exchange.in_flight().ok_or(Stage::Sent)?;
+        let (connection, seq) = exchange.in_flight().ok_or(Stage::Sent)?;
         let is_spoken = exchange.request().is_some_and(Promised::is_spoken);
-        if is_spoken { Ok(in_flight) } else { Err(Stage::Known) }
+        // One that is large may still wait for its turn, and must not be overtaken by what depends on it.
+        if is_spoken && !connection.is_unsent(seq) { Ok((connection, seq)) } else { Err(Stage::Known) }
     }
 }
 

@@ -94,7 +94,8 @@ impl Assembly {
         if claimed > u64::from(max_message) {
             return Err("it began a message in chunks that is larger than what is taken here");
         }
-        if !matches!(header.kind, MessageType::Invoke | MessageType::Result | MessageType::Item) {
+        use MessageType::{Batch, Invoke, Item, Pipeline, Result};
+        if !matches!(header.kind, Invoke | Batch | Pipeline | Result | Item) {
             return Err("it sent in chunks what is never large");
         }
         let beyond = HEADER_LEN + header.annotations_len as usize;

@@ -330,6 +330,11 @@ impl Connection {
         state.accounts
     }
 
+    /// Whether a call waits for its turn to be sent.
+    pub(crate) fn is_unsent(&self, seq: u16) -> bool {
+        self.0.shared.lock().in_flight.is_unsent(seq)
+    }
+
     /// Whether it has ended.
     pub(crate) fn is_closed(&self) -> bool {
         self.0.shared.is_closed()

@@ -15,6 +15,9 @@ use crate::support::raw_peer::{RawPeer, frame};
 use crate::support::relay::Relay;
 use crate::support::worker::{Gate, Journal, Refused, Worker, WorkerProxy};
 
+/// Bytes of a letter that travels in pieces.
+const LETTER: usize = 1_000_000;
+
 /// Opens accounts, which are workers.
 struct Bank {
     daemon: Daemon,
@@ -31,6 +34,12 @@ impl Bank {
         let (journal, gate) = (self.journal.clone(), self.gate.clone());
         let account = self.daemon.supervise(&format!("account.{id}"), move || Worker::new(&journal, &gate)).await;
         account.map(WorkerProxy::from).map_err(|_| Refused { id })
+    }
+
+    /// At once, by somebody who has much to say.
+    pub async fn open_by(&mut self, id: u64, letter: String) -> Result<WorkerProxy, Refused> {
+        assert_eq!(letter.len(), LETTER);
+        self.open(id).await
     }
 
     /// When the gate is opened.
@@ -352,4 +361,31 @@ async fn a_peer_may_say_what_it_likes_and_is_answered_or_disconnected() {
     peer.send(&frame(MessageType::Pipeline, 11, |out| out.push(7))).await;
     assert!(peer.until_closed().await.is_none());
     assert!(bank.open(2).await.is_ok(), "nobody else has noticed");
+}
+
+#[actix::test]
+async fn large_calls_travel_in_pieces_and_keep_the_order() {
+    let pair = Pair::memory().await;
+    let (there, here) = bank(&pair).await;
+    for (bank, id) in [(&there, 1), (&here, 2)] {
+        // What was said of an earlier call with the same number is of no account.
+        let earlier = bank.open(10 + id).pipelined();
+        assert_eq!(earlier.call(|account| account.run(1)).await, Ok(1));
+        drop(earlier);
+        let account = bank.open_by(id, "x".repeat(LETTER)).pipelined();
+        let mut calls: Vec<_> = (2..=5).map(|id| account.call(|account| account.run(id))).collect();
+        let mut large = account.call(|account| account.weigh(6, vec![1; LETTER]));
+        let mut last = account.call(|account| account.run(7));
+        for call in &mut calls {
+            assert!(poll_once(call).await.is_pending());
+        }
+        assert!(poll_once(&mut large).await.is_pending());
+        assert!(poll_once(&mut last).await.is_pending());
+        for (id, call) in (2..).zip(calls) {
+            assert_eq!(call.await, Ok(id));
+        }
+        assert_eq!((large.await, last.await), (Ok(LETTER as u64), Ok(7)));
+        let ran = pair.journal.read();
+        assert_eq!(ran[ran.len() - 8..], [1, 1_000 + id, 2, 3, 4, 5, 6, 7]);
+    }
 }

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::peer::Peer;
 use crate::peers::{LEFT_OUT, PEERS, RAW};
-use crate::scale::{curve, idle, objects};
+use crate::scale::{curve, idle, objects, slow};
 use crate::workload::{Figures, Task, Workload};
 use crate::{compare, local, process};
 
@@ -52,6 +52,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// A slow object beside a fast one: what callers of the fast one notice
+    Slow {
+        /// How long calls are made
+        #[arg(long, default_value_t = 3.0, value_name = "S", value_parser = seconds)]
+        seconds: f64,
+        /// Lines of JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
     /// Throughput by connections and by calls in flight, as a picture
     Curve {
         #[command(flatten)]
@@ -63,7 +72,7 @@ enum Command {
         #[arg(long, default_value = "curve.svg", value_name = "FILE")]
         output: PathBuf,
     },
-    /// Does what `local` or `objects` has asked for
+    /// Does what `local`, `objects` or `slow` has asked for
     #[command(hide = true)]
     Here { subject: String, seconds: f64 },
     /// Hosts the echo of a peer
@@ -134,6 +143,7 @@ impl Cli {
                 idle::run(&only.peers()?, connections, seconds, json)
             }
             Some(Command::Objects { number, json }) => objects::run(number, json),
+            Some(Command::Slow { seconds, json }) => slow::run(seconds, json),
             Some(Command::Curve { only, seconds, output }) => curve::run(&only.peers()?, seconds, &output),
             Some(Command::Here { subject, seconds }) => process::report(here(&subject, seconds)),
             Some(Command::Serve { peer, workload }) => find(&peer)?.serve(workload),
@@ -180,8 +190,11 @@ impl Choice {
 
 /// What happens within one process, in a process of its own.
 fn here(subject: &str, seconds: f64) -> Result<Figures> {
-    match subject.strip_prefix(objects::PREFIX) {
-        Some(objects) => objects::spawn(objects),
+    if let Some(objects) = subject.strip_prefix(objects::PREFIX) {
+        return objects::spawn(objects);
+    }
+    match subject.strip_prefix(slow::PREFIX) {
+        Some(place) => slow::measure(place, seconds),
         None => local::measure(subject, seconds),
     }
 }

@@ -29,6 +29,7 @@ use crate::peer::in_flight::{Answer, Ending};
 use crate::transport::network::BoxFuture;
 #[cfg(feature = "blocking")]
 use crate::uri::Uri;
+use crate::wire::chunk::CHUNK_BYTES;
 use crate::wire::{AnnotationId, CorrelationId, Flags, FrameWriter, MessageType, Pipeline, SerializerId};
 
 type Ended<N> = Result<<N as RemoteMessage>::Reply, CallError<<N as RemoteMessage>::Error>>;
@@ -177,7 +178,11 @@ where
             }
             Pipeline::On(on).encode(out);
             match call.encode(serializer, out) {
-                Ok(()) => frame.finish(out, connection.max_message()).map_err(|error| error.to_string()),
+                // A large one waits for the object: on its way it could be overtaken by those that are sent straight to it.
+                Ok(()) => {
+                    let limit = connection.max_message().min(CHUNK_BYTES as u32);
+                    frame.finish(out, limit).map_err(|error| error.to_string())
+                }
                 Err(error) => {
                     frame.abandon(out);
                     Err(error.to_string())

@@ -28,6 +28,8 @@ impl Driver {
         }
         match frame.header.kind {
             MessageType::Invoke => self.invoke(frame, now),
+            MessageType::Batch => self.batch(&frame),
+            MessageType::Pipeline => return self.pipeline(&frame),
             MessageType::Result if frame.header.flags.contains(Flags::ITEM_STREAM) => {
                 let shared = Arc::clone(&self.shared);
                 return self.opened(&mut shared.lock(), frame);
@@ -51,7 +53,7 @@ impl Driver {
     /// not is answered at once: its caller need not send the rest.
     fn judge(&mut self, header: &Header, payload: &[u8], claimed: u64) -> Result<Verdict, &'static str> {
         match header.kind {
-            MessageType::Invoke => {
+            MessageType::Invoke | MessageType::Batch | MessageType::Pipeline => {
                 let Some(why) = self.unwelcome_large(header.payload_len, claimed) else { return Ok(Verdict::Keep) };
                 if header.flags.contains(Flags::ITEM_STREAM)
                     && let Ok((streams, _)) = Carried::decode(payload)

@@ -119,3 +119,40 @@ async fn a_batch_is_drained_as_calls_are() {
     assert_eq!(batch.await, (Ok(1), Ok(2)), "what was taken is finished");
     shutdown.await.unwrap();
 }
+
+#[actix::test]
+async fn a_large_batch_travels_in_pieces_like_any_large_call() {
+    let pair = Setup { mailbox: 4_096, ..Setup::memory() }.pair().await;
+    let worker = &pair.worker;
+    let large = || (0..200).map(|id| worker.weigh(id, vec![1; 4_096]));
+    for outcome in worker.proxy().batch().add_all(large()).send().await {
+        assert_eq!(outcome, Ok(4_096));
+    }
+    worker.proxy().batch().add_all(large()).do_send();
+    assert_eq!(worker.run(1_000).await, Ok(1_000), "behind it");
+    let all: Vec<u64> = (0..200).chain(0..200).chain([1_000]).collect();
+    assert_eq!(pair.journal.read(), all);
+}
+
+#[actix::test]
+async fn a_large_batch_that_is_not_taken_is_refused_with_its_first_piece() {
+    let limits = Limits { in_flight_bytes: 300_000, ..Limits::default() };
+    let pair = Setup { limits, ..Setup::memory() }.pair().await;
+    let worker = &pair.worker;
+    let mut held = worker.hold(0);
+    assert!(poll_once(&mut held).await.is_pending());
+    let large = || worker.proxy().batch().add_all((1..=50).map(|id| worker.weigh(id, vec![1; 4_096]))).send();
+    let mut first = large();
+    assert!(poll_once(&mut first).await.is_pending());
+    settle().await;
+    // The other end has taken as many bytes as it takes.
+    for outcome in large().await {
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, CallError::NotStarted(NotStarted::Busy { .. })), "{error:?}");
+    }
+    pair.gate.open(1);
+    assert_eq!(held.await, Ok(0));
+    assert!(first.await.iter().all(Result::is_ok));
+    assert_eq!(worker.run(51).await, Ok(51), "the connection is as it was");
+    assert_eq!(pair.journal.read(), (0..=51).collect::<Vec<u64>>());
+}

@@ -3,4 +3,5 @@
 pub mod curve;
 pub mod idle;
 pub mod objects;
+pub mod slow;
 mod svg;
