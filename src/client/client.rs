@@ -81,7 +81,7 @@ pub trait Resolver: Send + Sync {
     /// The object that `uri`, a `PYRONAME` or `PYROMETA` one, means now.
     fn resolve<'a>(&'a self, client: &'a Client, uri: &'a Uri) -> BoxFuture<'a, Result<Uri, NotStarted>>;
 
-    /// The objects in the group that `uri`, a `PYRONAME` one, means now, with their names.
+    /// The objects in the group that `uri`, a `PYRONAME` one, means now, or those with the tags of a `PYROMETA` one; with their names.
     fn members<'a>(
         &'a self,
         client: &'a Client,

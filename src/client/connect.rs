@@ -126,7 +126,7 @@ impl<P> Connect<P> {
 }
 
 /// Waiting can help: what is asked for may still come.
-fn is_too_early(why: &NotStarted) -> bool {
+pub(crate) fn is_too_early(why: &NotStarted) -> bool {
     matches!(
         why,
         NotStarted::Unresolved { .. }

@@ -7,13 +7,10 @@ use crate::client::dyn_proxy::DynProxy;
 use crate::client::error::CallError;
 use crate::client::link::Link;
 use crate::client::proxy::Proxy;
-use crate::object::description::{Describe, Description, UnknownObject};
+use crate::object::description::{DAEMON_ID, Describe, Description, UnknownObject};
 use crate::object::interface::{Any, Interface};
 use crate::object::outcome::NotStarted;
 use crate::uri::{ObjectId, Uri};
-
-/// The object of each daemon that tells about the others.
-const DAEMON: &str = "Pyro.Daemon";
 
 impl DynProxy {
     /// Asks the object's daemon what can be called: methods with their arguments and documentation, attributes, and what the object is doing.
@@ -69,6 +66,6 @@ pub(crate) async fn bind(link: &Arc<Link>) -> Result<Arc<Binding>, NotStarted> {
 /// The object that tells about those of the daemon where this link ends.
 pub(crate) async fn daemon(link: &Arc<Link>) -> Result<Proxy<Any>, NotStarted> {
     let (endpoint, _) = link.client.locate(&link.uri).await?;
-    let id = ObjectId::new(DAEMON).map_err(|error| NotStarted::BadUri { problem: error.to_string() })?;
+    let id = ObjectId::new(DAEMON_ID).map_err(|error| NotStarted::BadUri { problem: error.to_string() })?;
     Ok(Proxy::lazy_with(&link.client, Uri::object(endpoint, id)))
 }

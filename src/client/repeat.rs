@@ -9,7 +9,7 @@ use crate::client::error::CallError;
 use crate::codec::Value;
 use crate::object::interface::MethodFlags;
 use crate::object::message::{Never, RemoteMessage};
-use crate::object::outcome::NotStarted;
+use crate::object::outcome::{NotStarted, Unknown};
 use crate::wire::CorrelationId;
 
 /// A call that has not begun: one with a message, or one by name.
@@ -73,19 +73,30 @@ pub(crate) fn may_go_elsewhere<E>(error: &CallError<E>, idempotent: bool) -> boo
 }
 
 /// Whether it is this object that cannot take the call, and not the call that cannot be taken.
-pub(crate) fn is_about_the_object(why: &NotStarted) -> bool {
-    match why {
-        NotStarted::Retried { last, .. } => is_about_the_object(last),
-        NotStarted::Busy { .. }
-        | NotStarted::Restarting { .. }
-        | NotStarted::ObjectFailed { .. }
-        | NotStarted::Draining { .. }
-        | NotStarted::Unreachable { .. }
-        | NotStarted::StaleReference { .. }
-        | NotStarted::NoSuchObject { .. }
-        | NotStarted::Unresolved { .. }
-        | NotStarted::Cancelled => true,
-        _ => false,
+fn is_about_the_object(why: &NotStarted) -> bool {
+    is_away(why)
+        || matches!(why.last(), NotStarted::Busy { .. } | NotStarted::Restarting { .. } | NotStarted::Cancelled)
+}
+
+/// Whether the object is not there, or about to go; one that is full is there.
+fn is_away(why: &NotStarted) -> bool {
+    matches!(
+        why.last(),
+        NotStarted::ObjectFailed { .. }
+            | NotStarted::Draining { .. }
+            | NotStarted::Unreachable { .. }
+            | NotStarted::StaleReference { .. }
+            | NotStarted::NoSuchObject { .. }
+            | NotStarted::Unresolved { .. }
+    )
+}
+
+/// Whether it is better not to call this object for a while, after a call that ended so.
+pub(crate) fn is_out_of_order<E>(error: &CallError<E>) -> bool {
+    match error {
+        CallError::NotStarted(why) => is_away(why),
+        CallError::Unknown(why) => matches!(why.last(), Unknown::Disconnected { .. } | Unknown::SessionLost { .. }),
+        CallError::Raised(_) | CallError::Failed(_) => false,
     }
 }
 

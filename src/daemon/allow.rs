@@ -20,7 +20,8 @@ use crate::object::panic;
 ///         caller.is_local() || matches!(method, "balance" | "history")
 ///     }
 /// }
-/// assert!(LookOnly.allows(&Caller::default(), "balance"));
+/// let stranger = Caller::default();
+/// assert!(LookOnly.allows(&stranger, "balance") && !LookOnly.allows(&stranger, "withdraw"));
 /// ```
 pub trait Allow: Send + Sync + 'static {
     /// Whether the caller may call the method. It is asked for each call, on the way into the object's queue, so it does not wait for anything.

@@ -37,7 +37,7 @@ pub struct Entry {
     allow: Option<Arc<dyn Allow>>,
     exclusive: Exclusive,
     queue: Mutex<Queue>,
-    /// Beside the queue, so that a turn can look before each call.
+    /// The generation, beside the queue, so that a turn can look before each call whether it is still its own.
     current: AtomicU64,
     /// Told to whoever watches it. It takes more memory than all the rest, and few are watched.
     ended: OnceLock<watch::Sender<Option<Ended>>>,

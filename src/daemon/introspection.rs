@@ -16,7 +16,7 @@ use crate::daemon::objects::Placed;
 use crate::daemon::remote_object::ObjectActor;
 use crate::object::attributes;
 pub use crate::object::description::{
-    AttributeDescription, Describe, Description, InstanceDescription, MethodDescription, UnknownObject,
+    AttributeDescription, DAEMON_ID, Describe, Description, InstanceDescription, MethodDescription, UnknownObject,
 };
 use crate::object::ended::{Ended, Ending, Told, Watch};
 use crate::object::interface::{Accepts, Interface, Kind, Method, MethodFlags};
@@ -25,9 +25,6 @@ use crate::object::items::Items;
 use crate::object::message::{Never, RemoteMessage};
 use crate::transport::network::BoxFuture;
 use crate::wire::Target;
-
-/// The id of the object, in every daemon.
-pub const DAEMON_ID: &str = "Pyro.Daemon";
 
 /// Instances that are described of one object; of more, only some.
 const MAX_INSTANCES: usize = 256;
@@ -138,7 +135,7 @@ impl DaemonObject {
 
     fn describe(&self, placed: &Placed) -> Description {
         let owner = placed.owner.as_ref().and_then(|owner| self.find(owner).ok());
-        Description { owner: owner.map(|owner| owner.entry.label().to_string()), ..description(placed) }
+        description(placed, owner.map(|owner| owner.entry.label().to_string()))
     }
 
     fn info(&self) -> String {
@@ -191,7 +188,7 @@ fn metadata(entry: &Entry) -> Metadata {
     }
 }
 
-fn description(Placed { entry, family, .. }: &Placed) -> Description {
+fn description(Placed { entry, family, .. }: &Placed, owner: Option<String>) -> Description {
     let describe = |method: &Method| {
         let signature = (method.signature)();
         MethodDescription {
@@ -230,7 +227,7 @@ fn description(Placed { entry, family, .. }: &Placed) -> Description {
         name: entry.name().map(ToString::to_string),
         kind: entry.kind().to_owned(),
         version: entry.version().to_owned(),
-        owner: None,
+        owner,
         state: entry.condition(),
         generation: entry.generation(),
         waiting: (entry.waiting() + instances.iter().map(|entry| entry.waiting()).sum::<usize>()) as u64,

@@ -142,14 +142,19 @@ impl Supervisor {
         let pause = object.start.as_ref().and_then(|_| object.history.failed(&object.policy, Instant::now()));
         let (entry, escalates) = (Arc::clone(&object.placed.entry), object.policy.escalates);
         if let Some(pause) = pause {
-            let mut together = self.owners.together(id, self.strategy_over(id));
+            let strategy = self.strategy_over(id);
+            let together = match strategy {
+                Strategy::OneForOne if with_all => self.owners.with_all(id),
+                strategy => self.owners.together(id, strategy),
+            };
             if with_all {
                 self.forgive_under(id);
-                together = if together.len() == 1 { self.owners.with_all(id) } else { together };
             }
+            // Those of one owner that start together wait for each other.
+            let key = self.owners.owner(id).filter(|_| strategy != Strategy::OneForOne).unwrap_or(id).clone();
             slog::warn!(self.log, "object failed and is started again"; "object" => &**entry.label(),
                 "problem" => problem, "with" => together.len() - 1, "pause_ms" => pause.as_millis() as u64);
-            return Some(self.revive(id, together, pause));
+            return Some(self.revive(id, key, together, pause));
         }
         if let Some(owner) = self.owners.owner(id).filter(|owner| escalates && self.can_start(owner)).cloned() {
             let problem = format!("{} failed too often: {problem}", entry.label());
@@ -175,7 +180,7 @@ impl Supervisor {
     }
 
     /// Lets go of the states of these, which are to be started again together.
-    fn revive(&mut self, id: &Arc<str>, mut together: Vec<Arc<str>>, pause: Duration) -> Round {
+    fn revive(&mut self, id: &Arc<str>, key: Arc<str>, mut together: Vec<Arc<str>>, pause: Duration) -> Round {
         let at = Instant::now() + pause;
         together.retain(|other| {
             let Some(Supervised { start: Some(_), placed, .. }) = self.objects.get(other) else { return false };
@@ -185,10 +190,6 @@ impl Supervisor {
             }
             placed.entry.recall(at)
         });
-        let key = match together.len() {
-            0 | 1 => Arc::clone(id),
-            _ => self.owners.owner(id).unwrap_or(id).clone(),
-        };
         let number = self.revivals.begin(&key, together);
         Round { key, number, pause }
     }

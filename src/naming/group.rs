@@ -12,14 +12,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::client::client::Client;
-use crate::client::connect::IntoUri;
+use crate::client::connect::{IntoUri, is_too_early};
 use crate::client::error::{CallError, ConnectError};
 use crate::client::promise::Reference;
 use crate::client::proxy::Proxy;
 use crate::client::repeat::{self, Repeat};
 use crate::client::retry::Retry;
 use crate::client::runtime;
-use crate::naming::group::members::{Choice, Member, Members, hash};
+use crate::naming::group::members::{Choice, Member, Members};
+use crate::object::fnv::Fnv;
 use crate::object::interface::{Accepts, Any, Interface};
 use crate::object::message::RemoteMessage;
 use crate::object::outcome::NotStarted;
@@ -113,7 +114,7 @@ impl<A: Interface + ?Sized> Group<A> {
     /// The same members, of which the same one is called for the same key, whoever calls and in whatever process: by rendezvous hashing. When a
     /// member comes, it takes over its share of the keys, and when one goes, its keys are shared among the others; all other keys stay.
     pub fn by_key(&self, key: impl AsRef<[u8]>) -> Group<A> {
-        self.by(Choice::Key(hash(key.as_ref())))
+        self.by(Choice::Key(Fnv::of(key.as_ref())))
     }
 
     fn by(&self, choice: Choice) -> Group<A> {
@@ -163,16 +164,12 @@ impl<A: Interface + ?Sized> Group<A> {
             let under_way = member.begin();
             let ended = call.within_ms(u32::try_from(left_ms).unwrap_or(u32::MAX)).await;
             drop(under_way);
-            let error = match ended {
-                Err(error) if repeat::may_go_elsewhere(&error, idempotent) => error,
-                ended => {
-                    member.took();
-                    return ended.map_err(|error| attempts.conclude(error));
-                }
-            };
-            self.shared.failed(&member, &error);
+            self.shared.learn(&member, &ended);
+            match ended {
+                Err(error) if repeat::may_go_elsewhere(&error, idempotent) => last = Some(error),
+                ended => return ended.map_err(|error| attempts.conclude(error)),
+            }
             tried.push(member);
-            last = Some(error);
         }
         let error = last.unwrap_or_else(|| CallError::NotStarted(self.shared.nobody()));
         Err(attempts.conclude(error))
@@ -215,10 +212,7 @@ impl<A: Interface + ?Sized> Group<A> {
         let calls = members.iter().map(|member| (member.begin(), make(&P::from(member.proxy.clone())))).collect();
         let ended = Together { calls, ended: members.iter().map(|_| None).collect() }.await;
         let told = members.iter().zip(ended).map(|(member, ended)| {
-            match &ended {
-                Err(error) if repeat::may_go_elsewhere(error, false) => self.shared.failed(member, error),
-                _ => member.took(),
-            }
+            self.shared.learn(member, &ended);
             (member.name.clone(), ended)
         });
         told.collect()
@@ -263,14 +257,15 @@ impl<A: Interface + ?Sized> Shared<A> {
         });
     }
 
-    /// A member could not take a call.
-    fn failed<E: std::fmt::Display>(self: &Arc<Self>, member: &Member<Proxy<A>>, error: &CallError<E>) {
-        slog::debug!(self.client.config().log, "a member could not take a call"; "member" => &member.name, "why" => %error);
-        // One that is full is there.
-        if !matches!(error, CallError::NotStarted(NotStarted::Busy { .. } | NotStarted::Restarting { .. })) {
-            self.members().leave_out(member, Instant::now());
-            self.keep_fresh(SOON);
+    /// What the end of a call says about the member: whether it is there, and takes calls.
+    fn learn<T, E: std::fmt::Display>(self: &Arc<Self>, member: &Member<Proxy<A>>, ended: &Result<T, CallError<E>>) {
+        let Err(error) = ended else { return member.took() };
+        if !repeat::is_out_of_order(error) {
+            return member.took();
         }
+        slog::debug!(self.client.config().log, "a member is left out"; "member" => &member.name, "why" => %error);
+        self.members().leave_out(member, Instant::now());
+        self.keep_fresh(SOON);
     }
 
     fn nobody(&self) -> NotStarted {
@@ -312,8 +307,8 @@ impl<A: Interface + ?Sized> ConnectGroup<A> {
             if asked.is_ok() && !shared.members().all().is_empty() {
                 return Ok(Group { shared, choice: Choice::default() });
             }
-            if Instant::now() >= deadline {
-                let why = asked.err().unwrap_or_else(|| shared.nobody());
+            let why = asked.err().unwrap_or_else(|| shared.nobody());
+            if Instant::now() >= deadline || !is_too_early(&why) {
                 return Err(fail(&shared.uri.to_string(), why));
             }
             tokio::time::sleep(ASK_AGAIN).await;

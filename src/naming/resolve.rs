@@ -34,14 +34,10 @@ impl Resolver for NameResolver {
                     let server = self.server(client, name.server.as_ref(), uri).await?;
                     server.resolve(absolute.as_str()).await.map_err(|error| explain(uri, error))
                 }
-                Uri::Meta(meta) => {
-                    let server = self.server(client, meta.server.as_ref(), uri).await?;
-                    let found = server.find_all(meta.tags()).await.map_err(|error| explain(uri, error))?;
-                    let mut objects = found.into_iter().filter_map(|entry| match entry.kind {
-                        EntryKind::Object(uri) => Some(uri),
-                        EntryKind::Group => None,
-                    });
-                    objects.next().ok_or_else(|| unresolved(uri, &"no name carries all of these tags"))
+                Uri::Meta(_) => {
+                    let first = self.members(client, uri).await?.into_iter().next();
+                    let none = || unresolved(uri, &"no name carries all of these tags");
+                    first.map(|(_, object)| object).ok_or_else(none)
                 }
                 Uri::Object(_) | Uri::Location(_) => Ok(uri.clone()),
             }
@@ -54,16 +50,26 @@ impl Resolver for NameResolver {
         uri: &'a Uri,
     ) -> BoxFuture<'a, Result<Vec<(String, Uri)>, NotStarted>> {
         Box::pin(async move {
-            let Uri::Name(name) = uri else {
-                return Err(unresolved(uri, &"it names no group; write it like PYRONAME://workers"));
+            let listed = match uri {
+                Uri::Name(name) => {
+                    let absolute = self.absolute(name.name.as_str()).map_err(|problem| unresolved(uri, &problem))?;
+                    let server = self.server(client, name.server.as_ref(), uri).await?;
+                    server.list(absolute.as_str()).await
+                }
+                Uri::Meta(meta) => {
+                    let server = self.server(client, meta.server.as_ref(), uri).await?;
+                    server.find_all(meta.tags()).await
+                }
+                Uri::Object(_) | Uri::Location(_) => {
+                    let problem = format!("{uri} is one object, and no group; write it like PYRONAME://workers");
+                    return Err(NotStarted::BadUri { problem });
+                }
             };
-            let absolute = self.absolute(name.name.as_str()).map_err(|problem| unresolved(uri, &problem))?;
-            let server = self.server(client, name.server.as_ref(), uri).await?;
-            let listed = server.list(absolute.as_str()).await.map_err(|error| explain(uri, error))?;
-            let members = listed.into_iter().filter_map(|entry| match entry.kind {
-                EntryKind::Object(uri) => Some((entry.name.to_string(), uri)),
-                EntryKind::Group => None,
-            });
+            let members =
+                listed.map_err(|error| explain(uri, error))?.into_iter().filter_map(|entry| match entry.kind {
+                    EntryKind::Object(uri) => Some((entry.name.to_string(), uri)),
+                    EntryKind::Group => None,
+                });
             Ok(members.collect())
         })
     }

@@ -44,6 +44,9 @@ pub(crate) struct Waiting {
     pub(crate) name: Arc<str>,
 }
 
+/// Where callers in this process are.
+const HERE: &str = "local";
+
 /// The other end of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
@@ -54,15 +57,15 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether it is in this process.
+    /// Whether it is in this process. Others may say that they have its session; its address they do not have, as theirs have a port or a path.
     pub fn is_local(&self) -> bool {
-        self.session == 0
+        self.session == 0 && self.address == HERE
     }
 
     /// A caller in this process.
     pub(crate) fn local() -> &'static Arc<Caller> {
         static LOCAL: LazyLock<Arc<Caller>> =
-            LazyLock::new(|| Arc::new(Caller { address: "local".to_owned(), session: 0 }));
+            LazyLock::new(|| Arc::new(Caller { address: HERE.to_owned(), session: 0 }));
         &LOCAL
     }
 }

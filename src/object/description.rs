@@ -6,6 +6,9 @@ use crate::object::interface::MethodFlags;
 use crate::object::message::RemoteMessage;
 use crate::object::signature::{Schemas, Shape, Signature};
 
+/// The id of the object of each daemon that tells about the others.
+pub const DAEMON_ID: &str = "Pyro.Daemon";
+
 /// Asks for all that is known of one of a daemon's objects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Describe {

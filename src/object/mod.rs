@@ -11,6 +11,7 @@ pub mod description;
 pub mod ended;
 pub mod facts;
 pub(crate) mod first_fault;
+pub(crate) mod fnv;
 pub mod interface;
 pub mod invocation;
 pub mod items;

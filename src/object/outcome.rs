@@ -203,6 +203,11 @@ impl NotStarted {
         NotStarted::OutOfTime { method: method.to_owned(), waiting_for: waiting_for.into() }
     }
 
+    /// The time of a call was over before its bytes were sent.
+    pub(crate) fn unsent_in_time(method: &str) -> NotStarted {
+        NotStarted::out_of_time(method, "its turn to be sent, behind what is large".to_owned())
+    }
+
     /// The same as told to a caller whose own signature of the method is another one.
     pub(crate) fn told_to(mut self, signature: impl FnOnce() -> Option<String>) -> NotStarted {
         if let NotStarted::WrongArguments { caller, .. } = &mut self {

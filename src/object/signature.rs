@@ -10,6 +10,8 @@ use std::fmt::{self, Display, Formatter, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::object::fnv::Fnv;
+
 pub use schema::{DIALECT, Schemas};
 pub use shape::Shape;
 
@@ -78,10 +80,10 @@ impl Signature {
     /// arguments, its reply and its error, with the names of all types in them. It differs when any of these does, and is the same on
     /// every platform and in every build (`usize` travels as `u64`, and counts as one).
     pub fn fingerprint(&self) -> u64 {
-        let mut hash = Fnv::new();
+        let mut hash = Fnv::default();
         // Writing to a hash cannot fail.
         let _ = self.write_canonical(&mut hash);
-        hash.0
+        hash.value()
     }
 
     fn write_canonical(&self, out: &mut Fnv) -> fmt::Result {
@@ -114,24 +116,6 @@ impl Display for Signature {
             Some(error) => write!(f, " raises {error}"),
             None => Ok(()),
         }
-    }
-}
-
-/// FNV-1a, 64 bits.
-struct Fnv(u64);
-
-impl Fnv {
-    fn new() -> Fnv {
-        Fnv(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Write for Fnv {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-        Ok(())
     }
 }
 

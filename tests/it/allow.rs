@@ -1,9 +1,11 @@
 //! Objects that not everybody may call.
 
 use pyroxene::object::context::Caller;
+use pyroxene::wire::{Hello, Target};
 use pyroxene::{CallError, DynProxy, Instances, NotStarted, Value, args};
 
 use crate::support::pair::{Pair, settle};
+use crate::support::raw_peer::{RawPeer, connect_as, hello, invoke};
 use crate::support::worker::{Worker, WorkerProxy};
 
 /// Whoever is in the same process may call everything, and others may run and count.
@@ -83,4 +85,16 @@ async fn a_judge_that_panics_lets_nobody_in_and_hurts_nobody() {
     assert_eq!(there.run(2).await, Ok(2));
     assert_eq!(pair.worker.run(3).await, Ok(3), "another object over the same connection");
     assert_eq!(pair.journal.read(), [2, 3]);
+}
+
+#[actix::test]
+async fn whoever_says_that_it_has_no_session_is_not_in_this_process() {
+    let pair = Pair::memory().await;
+    vault(&pair, Instances::Single).await;
+    let mut peer = RawPeer::connect(&*pair.network, pair.daemon.endpoint()).await;
+    peer.send(&connect_as(&Hello { session: 0, ..hello(Target::Name("vault".into())) })).await;
+    let places = peer.places().await;
+    peer.send(&invoke(1, places.of("refuse"), &1u64)).await;
+    assert_eq!(peer.fault().await.class, "Pyroxene.Denied");
+    assert!(pair.journal.read().is_empty());
 }

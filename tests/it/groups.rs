@@ -289,12 +289,15 @@ async fn the_name_server_is_asked_seldom_and_may_be_away() {
 #[actix::test]
 async fn a_group_without_members_is_waited_for_or_an_error_that_says_so() {
     let mut site = Site::open(&[]).await;
+    let before = tokio::time::Instant::now();
     let by_names = client(&site.setup.network);
     let uri = format!("PYRONAME://{}/workers", site.names.endpoint());
     let error = Group::<Worker>::connect_with(&by_names, &uri).await.unwrap_err();
     assert!(matches!(error.why, NotStarted::Unresolved { .. }) && error.to_string().contains("workers"), "{error}");
-    let object = Group::<Worker>::connect_with(&by_names, "PYRO://127.0.0.1:1/worker").await.unwrap_err();
-    assert!(object.to_string().contains("names no group"), "{object}");
+    // Waiting would be of no use.
+    let object = Group::<Worker>::connect_with(&by_names, "PYRO://127.0.0.1:1/worker").wait_secs(60).await.unwrap_err();
+    assert_eq!(tokio::time::Instant::now(), before);
+    assert!(object.to_string().contains("is one object, and no group"), "{object}");
     let waits = actix_rt::spawn(async move { Group::<Worker>::connect_with(&by_names, &uri).wait_secs(60).await });
     tokio::time::sleep(Duration::from_secs(10)).await;
     site.comes("workers.a").await;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use pyroxene::{CallError, Daemon, Ending, NotStarted, Proxy, Restart, SpawnError};
 
-use crate::support::pair::{Pair, settle};
+use crate::support::pair::{Pair, settle, spawn_under};
 
 /// Writes down when it is dropped.
 struct Part {
@@ -56,15 +56,11 @@ impl Shop {
         let factory = move || Part { name, dropped: Arc::clone(&dropped) };
         let policy = Restart::on_failure().at_most(1).within_secs(60).backoff_ms(1..10);
         let spawn = self.daemon().object(name, factory).restart(policy);
-        match owner {
-            Some(owner) => spawn.owner(owner).spawn().await,
-            None => spawn.spawn().await,
-        }
+        spawn_under(owner, spawn).await
     }
 
     async fn part(&self, name: &str) -> PartProxy {
-        let uri = format!("PYROLOC://{}/{name}", self.daemon().endpoint());
-        PartProxy::from(Proxy::<Part>::connect_with(&self.pair.client, uri).await.unwrap())
+        PartProxy::from(self.pair.there::<Part>(name).await)
     }
 
     /// Those that were dropped since it was last asked. Each is where it lives, so the order is another one each time.

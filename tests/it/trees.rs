@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pyroxene::{CallError, Daemon, DynProxy, NotStarted, Proxy, Restart, SpawnError, Strategy};
+use pyroxene::{CallError, Daemon, NotStarted, Proxy, Restart, SpawnError, Strategy};
 use tokio::sync::Semaphore;
 
-use crate::support::pair::{Pair, poll_once, settle};
+use crate::support::pair::{Pair, poll_once, settle, spawn_under};
 
 /// What happens in a shop.
 #[derive(Clone, Default)]
@@ -104,15 +104,11 @@ impl Shop {
     ) -> Result<Proxy<Part>, SpawnError> {
         let book = self.book.clone();
         let spawn = self.daemon().object(name, move || Part::new(name, &book)).restart(restart).strategy(strategy);
-        match owner {
-            Some(owner) => spawn.owner(owner).spawn().await,
-            None => spawn.spawn().await,
-        }
+        spawn_under(owner, spawn).await
     }
 
     async fn part(&self, name: &str) -> PartProxy {
-        let uri = format!("PYROLOC://{}/{name}", self.daemon().endpoint());
-        PartProxy::from(Proxy::<Part>::connect_with(&self.pair.client, uri).await.unwrap())
+        PartProxy::from(self.pair.there::<Part>(name).await)
     }
 
     async fn crash(&self, name: &str) {
@@ -121,8 +117,7 @@ impl Shop {
     }
 
     async fn state(&self, name: &str) -> String {
-        let uri = format!("PYROLOC://{}/{name}", self.daemon().endpoint());
-        DynProxy::connect_with(&self.pair.client, uri).await.unwrap().describe().await.unwrap().state.clone()
+        self.pair.there::<Part>(name).await.describe().await.unwrap().state.clone()
     }
 }
 

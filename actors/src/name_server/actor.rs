@@ -105,17 +105,12 @@ impl Caller {
     /// session registers.
     fn current() -> Caller {
         match CallContext::current() {
-            Some(call) if !is_here(&call) => {
+            Some(call) if !call.caller.is_local() => {
                 Caller { owner: OwnerId::of_session(call.caller.session), rights: Rights::Own }
             }
             _ => Caller { owner: OwnerId::THIS_PROCESS, rights: Rights::Pyroxene },
         }
     }
-}
-
-/// No other caller has this address, as theirs have a port or a path.
-fn is_here(call: &CallContext) -> bool {
-    call.caller.session == 0 && call.caller.address == "local"
 }
 
 /// The runtime's clock, so that a simulation's leases end in its own time.

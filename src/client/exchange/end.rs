@@ -48,8 +48,7 @@ impl<R: Request> Exchange<R> {
             Ending::OutOfTime { sent: true } => Some(Err(CallError::Unknown(self.out_of_time()))),
             Ending::OutOfTime { sent: false } => {
                 let method = self.request.as_ref().map_or("", R::method);
-                let its_turn = "its turn to be sent, behind what else is large".to_owned();
-                Some(Err(CallError::NotStarted(NotStarted::out_of_time(method, its_turn))))
+                Some(Err(CallError::NotStarted(NotStarted::unsent_in_time(method))))
             }
             Ending::Lost { written: true } => {
                 self.link.forget(&binding);

@@ -232,7 +232,7 @@ where
                 Some(value.map_err(|problem| self.unreadable(&problem.to_string())))
             }
             Ending::OutOfTime { sent: false } => {
-                Some(Err(CallError::NotStarted(NotStarted::out_of_time(N::METHOD, "its turn to be sent".to_owned()))))
+                Some(Err(CallError::NotStarted(NotStarted::unsent_in_time(N::METHOD))))
             }
             Ending::OutOfTime { sent: true } => {
                 let (method, timeout_ms) = (N::METHOD.to_owned(), self.time_ms);

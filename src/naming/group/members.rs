@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::object::fnv::Fnv;
+
 /// For how long a member that could not be reached is left out, the first time; it doubles.
 const LEFT_OUT: Duration = Duration::from_millis(200);
 /// It is left out no longer than that.
@@ -41,7 +43,7 @@ pub(super) struct UnderWay<P>(Arc<Member<P>>);
 impl<P> Member<P> {
     pub(super) fn new(name: &str, place: &str, proxy: P) -> Member<P> {
         let (name, place) = (name.to_owned(), place.to_owned());
-        let hash = hash(name.as_bytes());
+        let hash = Fnv::of(name.as_bytes());
         let (in_flight, failures, out_until) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicU64::new(0));
         Member { name, place, proxy, hash, in_flight, failures, out_until }
     }
@@ -136,12 +138,6 @@ impl<P> Members<P> {
     }
 }
 
-/// FNV-1a, 64 bits: the same in every process and version, so that all of them send a key to the same member.
-pub(super) fn hash(bytes: &[u8]) -> u64 {
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
-}
-
 /// Spreads what differs in a few bits over all of them (the finalizer of SplitMix64).
 fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -172,7 +168,7 @@ mod tests {
     }
 
     fn of_key(members: &Members<()>, key: u32) -> String {
-        let key = Choice::Key(hash(&key.to_be_bytes()));
+        let key = Choice::Key(Fnv::of(&key.to_be_bytes()));
         members.choose(key, 7, &[], Instant::now()).unwrap().name.clone()
     }
 

@@ -109,6 +109,7 @@ impl Driver {
         let left_ms = annotations.deadline_ms().unwrap_or(default);
         let limit = passage.connection.max_message();
         let there = passage.table.handle;
+        let name = passage.method(method).map_or_else(String::new, |(name, _)| name.to_owned());
         let flags = if reply.oneway { Flags::ONEWAY } else { Flags::default() };
         let write = |out: &mut Vec<u8>, seq: u16| {
             let mut frame =
@@ -135,7 +136,7 @@ impl Driver {
         // Started here, so that calls are passed on in the order in which they came.
         let started = passage.connection.start(there, patience, std::task::Waker::noop(), write);
         match started {
-            Ok(seq) => drop(tokio::spawn(pass_back(passage.connection, seq, label, left_ms, reply))),
+            Ok(seq) => drop(tokio::spawn(pass_back(passage.connection, seq, (label, name), left_ms, reply))),
             Err(error) => refuse(reply, error.not_started(label)),
         }
     }
@@ -182,7 +183,13 @@ fn write_call(
 }
 
 /// Waits for the end of a call, and answers it; or gives it up, when its caller has.
-async fn pass_back(connection: Connection, seq: u16, label: String, left_ms: u32, reply: WireReply) {
+async fn pass_back(
+    connection: Connection,
+    seq: u16,
+    (label, method): (String, String),
+    left_ms: u32,
+    reply: WireReply,
+) {
     let ending = poll_fn(|cx| {
         if let Some((ending, _)) = connection.poll(seq, cx.waker()) {
             return Poll::Ready(Some(ending));
@@ -195,10 +202,8 @@ async fn pass_back(connection: Connection, seq: u16, label: String, left_ms: u32
     reply.sink.unwatch(reply.seq);
     let why = match ending {
         Some(Ending::Reply(answer)) => return answer_with(&answer, label, reply),
-        Some(Ending::OutOfTime { sent: false }) => Failure::NotStarted(NotStarted::out_of_time(&label, None)),
-        Some(Ending::OutOfTime { sent: true }) => {
-            Failure::Unknown(Unknown::OutOfTime { method: String::new(), timeout_ms: left_ms })
-        }
+        Some(Ending::OutOfTime { sent: false }) => Failure::NotStarted(NotStarted::unsent_in_time(&method)),
+        Some(Ending::OutOfTime { sent: true }) => Failure::Unknown(Unknown::OutOfTime { method, timeout_ms: left_ms }),
         Some(Ending::Lost { written: true }) => Failure::Unknown(Unknown::Aborted { object: label }),
         Some(Ending::Lost { written: false }) => {
             Failure::NotStarted(NotStarted::Unreachable { uri: label, problem: connection.problem() })

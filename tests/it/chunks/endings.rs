@@ -75,7 +75,7 @@ async fn a_large_call_that_is_given_up_is_not_sent_to_its_end() {
             assert_eq!(first.header.kind, MessageType::Chunk);
             if round == 1 {
                 let Err(CallError::NotStarted(why @ NotStarted::OutOfTime { .. })) = large.await else { panic!() };
-                assert!(why.to_string().ends_with("it waited for its turn to be sent, behind what else is large"));
+                assert!(why.to_string().ends_with("it waited for its turn to be sent, behind what is large"));
             } else {
                 drop(large);
             }

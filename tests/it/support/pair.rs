@@ -6,13 +6,15 @@ use std::task::Poll;
 
 use pyroxene::client::client::{Client, ClientConfig, Resolver};
 use pyroxene::daemon::placement::Here;
+use pyroxene::daemon::spawn::Spawn;
+use pyroxene::object::interface::Interface;
 use pyroxene::object::local::LocalDaemons;
 use pyroxene::object::outcome::NotStarted;
 use pyroxene::transport::network::BoxFuture;
 use pyroxene::transport::{Network, SystemNetwork};
 use pyroxene::uri::{Endpoint, Uri};
 use pyroxene::wire::{BoundMethod, Limits, Welcome};
-use pyroxene::{Daemon, DaemonConfig, DynProxy, Proxy, RemoteObject, Restart};
+use pyroxene::{Daemon, DaemonConfig, DynProxy, Proxy, RemoteObject, Restart, SpawnError};
 
 use super::flaky::Flaky;
 use super::memory::MemoryNetwork;
@@ -132,6 +134,12 @@ impl Pair {
         Proxy::connect_with(&self.client, here.uri()).await.unwrap()
     }
 
+    /// The object of the daemon with this name, over a connection.
+    pub(crate) async fn there<O: Interface>(&self, name: &str) -> Proxy<O> {
+        let uri = format!("PYROLOC://{}/{name}", self.daemon.endpoint());
+        Proxy::connect_with(&self.client, uri).await.unwrap()
+    }
+
     /// A peer made by hand that has connected to the worker, and the places of the worker's methods.
     pub(crate) async fn raw(&self) -> (RawPeer, Places) {
         let (peer, welcome) = RawPeer::greet(&*self.network, self.daemon.endpoint(), "worker").await;
@@ -202,5 +210,13 @@ impl Resolver for NoNames {
     fn resolve<'a>(&'a self, _: &'a Client, uri: &'a Uri) -> BoxFuture<'a, Result<Uri, NotStarted>> {
         let problem = "there are no names here".to_owned();
         Box::pin(async move { Err(NotStarted::Unresolved { name: uri.to_string(), problem }) })
+    }
+}
+
+/// Hosts an object that belongs to this one, if to any.
+pub(crate) async fn spawn_under<O: RemoteObject>(owner: Option<&str>, spawn: Spawn<O>) -> Result<Proxy<O>, SpawnError> {
+    match owner {
+        Some(owner) => spawn.owner(owner).spawn().await,
+        None => spawn.spawn().await,
     }
 }

@@ -123,15 +123,24 @@ pub(crate) fn connect(object: &str) -> Vec<u8> {
 
 /// The same from a peer that speaks no more than this.
 pub(crate) fn connect_speaking(object: &str, features: Features) -> Vec<u8> {
-    let hello = Hello {
+    connect_as(&Hello { features, ..hello(Target::Id(object.to_owned())) })
+}
+
+/// The same from a peer that says this of itself.
+pub(crate) fn connect_as(hello: &Hello) -> Vec<u8> {
+    frame(MessageType::Connect, 0, |out| hello.encode(out).unwrap())
+}
+
+/// What it says of itself unless it says otherwise.
+pub(crate) fn hello(target: Target) -> Hello {
+    Hello {
         version: HANDSHAKE_VERSION,
-        target: Target::Id(object.to_owned()),
-        features,
+        target,
+        features: SPOKEN,
         session: 7,
         timeout_ms: 30_000,
         limits: PeerLimits { max_message: 16 * 1024 * 1024, in_flight: 1024 },
-    };
-    frame(MessageType::Connect, 0, |out| hello.encode(out).unwrap())
+    }
 }
 
 /// An INVOKE frame of the method at place `method`, on the first object of the connection.
