@@ -33,7 +33,7 @@ const SOON: Duration = Duration::from_millis(500);
 /// How long to wait before asking again for a group that has no members yet.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
-/// The objects in a group of names, such as `:workers`, called as one object: each call goes to one of them, or to [`all`](Group::all).
+/// The objects in a group of names, such as `:workers`, or those with the tags of a `PYROMETA` URI, called as one object: each call goes to one of them, or to [`all`](Group::all).
 ///
 /// A call that a member surely did not run, since it is full, failed, ending or not there, goes on to the next one, within the time it has; so does
 /// one that is idempotent when nobody knows whether it ran. One that could not be reached is left out for a while. Who is a member is

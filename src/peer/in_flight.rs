@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::peer::deadlines::Deadlines;
 use crate::wire::{Annotations, Flags, Frame, Payload, SerializerId};
 
 /// Calls out on one connection. A call's place is its sequence number on the wire.
@@ -18,14 +19,8 @@ pub struct InFlight {
     capacity: u16,
     /// Calls whose time has not begun.
     new: Vec<u16>,
-    /// No call that waits has an earlier deadline; it may be earlier than all of them.
-    earliest: Option<Instant>,
-    /// When all calls may be looked at again.
-    not_before: Option<Instant>,
+    deadlines: Deadlines,
 }
-
-/// Two looks at all calls are so far apart for each of them: it takes some nanoseconds to look at one, so a hundredth of a processor at most.
-const PACE: Duration = Duration::from_micros(1);
 
 // Parts that are written and read one by one, not an enum of them: what is put together and moved on at once is slow to move.
 #[derive(Debug)]
@@ -126,7 +121,7 @@ pub enum Ending {
 impl InFlight {
     /// A table for at most `capacity` calls.
     pub fn new(capacity: u16) -> InFlight {
-        InFlight { slots: Vec::new(), free: Vec::new(), capacity, new: Vec::new(), earliest: None, not_before: None }
+        InFlight { slots: Vec::new(), free: Vec::new(), capacity, new: Vec::new(), deadlines: Deadlines::default() }
     }
 
     /// The peer takes fewer, or more, calls at a time.
@@ -169,9 +164,7 @@ impl InFlight {
             if slot.phase == Phase::Waiting && slot.deadline.is_none() {
                 let end = now + Duration::from_millis(slot.ms.into());
                 slot.deadline = Some(end);
-                if self.earliest.is_none_or(|earliest| end < earliest) {
-                    self.earliest = Some(end);
-                }
+                self.deadlines.add(end, seq);
             }
         }
     }
@@ -296,26 +289,32 @@ impl InFlight {
 
     /// When [`expire`](InFlight::expire) is to be called.
     pub fn next_expiry(&self) -> Option<Instant> {
-        self.earliest.max(self.earliest.and(self.not_before))
+        self.deadlines.next()
     }
 
-    /// Ends the calls whose deadline has passed. It looks at every call in flight, but only when the earliest deadline that was ever
-    /// given is over: with equal timeouts that is once in that time. The more calls there are, the seldomer it looks.
+    /// Ends the calls whose deadline has passed.
     pub fn expire(&mut self, now: Instant, wakers: &mut Vec<Waker>) {
-        if self.next_expiry().is_none_or(|at| at > now) {
+        while let Some((at, seq)) = self.deadlines.due(now) {
+            if let Some(slot) = self.slots.get_mut(usize::from(seq))
+                && slot.phase == Phase::Waiting
+                && slot.deadline == Some(at)
+            {
+                wakers.extend(slot.finish(Phase::Late));
+            }
+        }
+        if !self.deadlines.are_unknown(now) {
             return;
         }
-        self.not_before = Some(now + PACE * self.slots.len() as u32);
-        let mut earliest = None;
-        for slot in &mut self.slots {
+        let mut left = Vec::new();
+        for (seq, slot) in self.slots.iter_mut().enumerate() {
             let (Phase::Waiting, Some(deadline)) = (slot.phase, slot.deadline) else { continue };
             if deadline <= now {
                 wakers.extend(slot.finish(Phase::Late));
-            } else if earliest.is_none_or(|earliest| deadline < earliest) {
-                earliest = Some(deadline);
+            } else {
+                left.push((deadline, seq as u16));
             }
         }
-        self.earliest = earliest;
+        self.deadlines.know(left);
     }
 
     /// The connection is lost after `written` bytes: ends every call. Their callers are to be woken in the order in which they called, so
@@ -340,7 +339,7 @@ impl InFlight {
         }
         lost.sort_by_key(|(end, _)| *end);
         wakers.extend(lost.into_iter().map(|(_, waker)| waker));
-        self.earliest = None;
+        self.deadlines = Deadlines::default();
     }
 
     /// Whether any call waits for its reply.
@@ -446,23 +445,6 @@ mod tests {
         assert!(matches!(table.poll(short, Waker::noop()), Some((Ending::OutOfTime { sent: true }, _))));
         assert!(table.poll(long, Waker::noop()).is_none());
         assert_eq!(table.next_expiry(), Some(now + Duration::from_secs(5)));
-    }
-
-    #[test]
-    fn however_many_deadlines_there_are_it_is_seldom_looked_at_all_calls() {
-        let (start, calls) = (Instant::now(), 20_000);
-        let mut table = InFlight::new(calls);
-        for ms in 1..=calls {
-            assert!(table.insert(Waker::noop().clone(), ms.into()).is_some());
-        }
-        table.begin(|| start);
-        let (mut looks, mut wakers) = (0, Vec::new());
-        while let Some(at) = table.next_expiry() {
-            looks += 1;
-            table.expire(at, &mut wakers);
-        }
-        assert_eq!(wakers.len(), usize::from(calls));
-        assert!((900..=1_001).contains(&looks), "{looks} looks in 20 seconds");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod bulk;
 pub mod connection;
 mod control;
 mod credit;
+mod deadlines;
 pub mod driver;
 mod expiry;
 pub mod export;

@@ -111,6 +111,24 @@ async fn each_member_has_its_turn() {
 }
 
 #[actix::test]
+async fn those_with_a_tag_are_a_group_as_well() {
+    let site = Site::open(&["workers.a", "elsewhere.b", "workers.c"]).await;
+    let by_names = client(&site.setup.network);
+    let server = NameServer::at(&by_names, site.names.endpoint()).unwrap();
+    for name in ["workers.a", "elsewhere.b"] {
+        let at = server.resolve(name).await.unwrap();
+        server.register(&format!("tagged.{name}"), &at).metadata(["fast"]).await.unwrap();
+    }
+    let uri = format!("PYROMETA:fast@{}", site.names.endpoint());
+    let group = Group::<Worker>::connect_with(&by_names, uri).await.unwrap();
+    for id in 0..4 {
+        assert_eq!(run(&group, id).await, Ok(id));
+    }
+    let ran = ["workers.a", "elsewhere.b", "workers.c"].map(|name| site.ran(name).len());
+    assert_eq!(ran, [2, 2, 0]);
+}
+
+#[actix::test]
 async fn the_one_with_the_least_to_do_is_called() {
     let site = Site::open(&["workers.a", "workers.b"]).await;
     let group = site.group().await.least_in_flight();
