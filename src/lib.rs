@@ -103,6 +103,8 @@ pub use daemon::host::Host;
 #[cfg(feature = "daemon")]
 pub use daemon::instances::Instances;
 #[cfg(feature = "daemon")]
+pub use daemon::keyed::{DirectoryStore, MemoryStore, Snapshot, SnapshotStore};
+#[cfg(feature = "daemon")]
 pub use daemon::remote_object::RemoteObject;
 #[cfg(feature = "daemon")]
 pub use daemon::restart::Restart;

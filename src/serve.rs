@@ -11,13 +11,14 @@ use crate::client::client::Client;
 use crate::client::error::CallError;
 use crate::client::proxy::Proxy;
 use crate::config::Config;
-use crate::daemon::daemon::{Daemon, DaemonConfig, Inner};
+use crate::daemon::daemon::{Daemon, DaemonConfig, Inner, Named};
 use crate::daemon::error::{BindError, SpawnError};
 use crate::daemon::introspection::{DAEMON_ID, DaemonObject, Ping};
 use crate::daemon::remote_object::RemoteObject;
 use crate::daemon::state::State;
 use crate::naming::NamingError;
 use crate::naming::locate::LocateError;
+use crate::naming::name_server::KEYED;
 use crate::naming::server::{AskError, NameServer};
 use crate::object::outcome::NotStarted;
 use crate::uri::{Endpoint, ObjectId, Uri};
@@ -201,11 +202,12 @@ struct Announcer {
 
 impl Announcer {
     async fn register_all(&self, daemon: &Daemon) -> Result<(), ServeError> {
-        for (name, uri, state) in daemon.named() {
-            let outcome = match state {
-                State::Starting | State::Running => self.register(daemon, &name, &uri).await,
+        for named in daemon.named() {
+            let name = &named.name;
+            let outcome = match named.state {
+                State::Starting | State::Running | State::Passive => self.register(daemon, &named).await,
                 // Its name is withdrawn; that it was not there is as good.
-                State::Draining | State::Failed(_) | State::Gone => match self.server.unregister(&name).await {
+                State::Draining | State::Failed(_) | State::Gone => match self.server.unregister(name).await {
                     Err(CallError::Raised(_)) => Ok(()),
                     outcome => outcome,
                 },
@@ -217,10 +219,11 @@ impl Announcer {
 
     /// Registers one name. One that a crashed daemon still holds is free when its lease is over, which is worth waiting for; one whose
     /// holder lives is not.
-    async fn register(&self, daemon: &Daemon, name: &str, uri: &Uri) -> Result<(), AskError> {
+    async fn register(&self, daemon: &Daemon, Named { name, uri, is_keyed, .. }: &Named) -> Result<(), AskError> {
         let give_up = Instant::now() + Duration::from_secs(u64::from(LEASE_SECS) + 1);
         loop {
-            let why = match self.server.register(name, uri).lease_secs(LEASE_SECS).replace(true).await {
+            let register = self.server.register(name, uri).lease_secs(LEASE_SECS).replace(true);
+            let why = match register.metadata(is_keyed.then_some(KEYED)).await {
                 Ok(_) => return Ok(()),
                 Err(why) => why,
             };
@@ -229,7 +232,7 @@ impl Announcer {
             if !held || in_vain || !self.is_held_by_nobody(daemon, name).await {
                 return Err(why);
             }
-            slog::info!(daemon.0.config.log, "a name waits for the lease of a daemon that is gone"; "name" => name);
+            slog::info!(daemon.0.config.log, "a name waits for the lease of a daemon that is gone"; "name" => &**name);
             tokio::time::sleep(ASK_AGAIN).await;
         }
     }

@@ -32,6 +32,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use self::error::Flaw;
 pub use self::{
     endpoint::{Endpoint, Host, SocketPath},
     error::{UriError, UriProblem},
@@ -111,6 +112,40 @@ impl Uri {
         match self {
             Self::Object(uri) => Some(uri),
             Self::Name(_) | Self::Location(_) | Self::Meta(_) => None,
+        }
+    }
+
+    /// The URI of the object with this key, where this one is that of many that are told apart by one.
+    ///
+    /// ```
+    /// use pyroxene::uri::Uri;
+    ///
+    /// let accounts: Uri = "PYRONAME://bank.accounts".parse()?;
+    /// assert_eq!(accounts.key("bob")?.to_string(), "PYRONAME://bank.accounts.bob");
+    /// # Ok::<(), pyroxene::uri::UriError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The key has a character that a name or id must not have, or is too long, or this URI means any object with some tags.
+    pub fn key(&self, key: &str) -> Result<Uri, UriError> {
+        if key.is_empty() {
+            return Err(Flaw { part: "the key", problem: UriProblem::Missing }.in_text("key", key, "bob"));
+        }
+        match self {
+            Self::Object(ObjectUri { endpoint, object }) => {
+                Ok(Self::object(endpoint.clone(), ObjectId::new(&format!("{object}.{key}"))?))
+            }
+            Self::Name(NameUri { server, name }) => {
+                Ok(Self::Name(NameUri { server: server.clone(), name: NameText::new(&format!("{name}.{key}"))? }))
+            }
+            Self::Location(LocationUri { endpoint, name }) => {
+                let name = NameText::new(&format!("{name}.{key}"))?;
+                Ok(Self::Location(LocationUri { endpoint: endpoint.clone(), name }))
+            }
+            Self::Meta(uri) => {
+                let flaw = Flaw { part: "it", problem: UriProblem::Keyless };
+                Err(flaw.in_text("name of many objects", &uri.to_string(), "PYRONAME://bank.accounts"))
+            }
         }
     }
 

@@ -32,7 +32,7 @@ use crate::object::local_caller::DynCaller;
 use crate::object::message::Never;
 use crate::object::outcome::{Failure, NotStarted};
 use crate::peer::in_flight::Answer;
-use crate::uri::Uri;
+use crate::uri::{Uri, UriError};
 use crate::wire::{Annotations, SerializerId};
 
 /// A proxy that needs no types: methods by name, arguments and results as [`Value`]s.
@@ -97,6 +97,14 @@ impl DynProxy {
     /// The same object by way of a proxy whose calls each wait for the end of the one before, as [`Proxy::strict`](crate::Proxy::strict).
     pub fn strict(&self) -> DynProxy {
         DynProxy(self.0.strict())
+    }
+
+    /// As [`Proxy::key`](crate::Proxy::key).
+    ///
+    /// # Errors
+    /// The key has a character that an id must not have, or is too long.
+    pub fn key(&self, key: &str) -> Result<DynProxy, UriError> {
+        Ok(DynProxy(Link::new(self.0.client.clone(), self.0.uri.key(key)?, &[])))
     }
 
     /// Calls that are made together, in one frame.

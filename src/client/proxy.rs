@@ -15,7 +15,7 @@ use crate::object::address;
 use crate::object::interface::{Accepts, Any, Interface};
 use crate::object::local::LocalObject;
 use crate::object::message::RemoteMessage;
-use crate::uri::{ObjectId, Uri};
+use crate::uri::{ObjectId, Uri, UriError};
 
 /// A reference to an object of type, or interface, `A`. Cheap to clone, shared by any number of tasks and threads.
 ///
@@ -172,6 +172,30 @@ impl<A: Interface + ?Sized> Proxy<A> {
     /// ```
     pub fn watch(&self) -> Watch {
         Watch::new(Arc::clone(&self.link))
+    }
+
+    /// The object with this key, where this proxy is that of many objects which are hosted under one name
+    /// ([`Daemon::keyed`](crate::Daemon::keyed)). It connects with its first call.
+    ///
+    /// ```no_run
+    /// # #[cfg(all(feature = "macros", feature = "daemon"))] {
+    /// # struct Account;
+    /// # #[pyroxene::remote]
+    /// # impl Account {
+    /// #     pub fn balance(&self) -> u64 { 0 }
+    /// # }
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let accounts = pyroxene::Proxy::<Account>::connect("PYRONAME://bank.accounts").await?;
+    /// let bob = AccountProxy::from(accounts.key("bob")?);
+    /// bob.balance().await?;
+    /// # Ok(()) }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The key has a character that an id must not have, or is too long.
+    pub fn key(&self, key: &str) -> Result<Proxy<A>, UriError> {
+        Ok(Proxy::lazy_with(&self.link.client, self.link.uri.key(key)?))
     }
 
     pub(super) fn link(&self) -> &Arc<Link> {

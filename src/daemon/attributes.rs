@@ -8,6 +8,7 @@ use actix::{AsyncContext, Context};
 
 use crate::codec::Value;
 use crate::daemon::deliver::Current;
+use crate::daemon::entry::Observed;
 use crate::daemon::host::{Host, Hosted};
 use crate::daemon::remote_object::ObjectActor;
 use crate::daemon::respond::Guarded;
@@ -79,7 +80,8 @@ fn watch<A: AttributeActor>(
     let current = Current::of_thread();
     let object = current.as_ref().map(|current| current.entry.label().to_string()).unwrap_or_default();
     let (sender, changes) = latest(last.clone(), Failure::Unknown(Unknown::Aborted { object }));
-    let watcher = Watcher { path, last, sender, current: current.clone() };
+    let observed = current.as_ref().map(|current| current.entry.observe());
+    let watcher = Watcher { path, last, sender, current: current.clone(), _observed: observed };
     ctx.spawn(Guarded::new(None, watcher).map(move |ended, _, ctx: &mut Context<A>| {
         if let (Err(report), Some(current)) = (ended, current) {
             current.panicked(report.message, ctx);
@@ -94,6 +96,7 @@ struct Watcher {
     last: Value,
     sender: LatestSender<Value>,
     current: Option<Current>,
+    _observed: Option<Observed>,
 }
 
 impl<A: AttributeActor> ActorFuture<A> for Watcher {

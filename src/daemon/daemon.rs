@@ -13,6 +13,7 @@ use crate::daemon::entry::Entry;
 use crate::daemon::error::{BindError, SpawnError};
 use crate::daemon::held::HeldObjects;
 use crate::daemon::introspection;
+use crate::daemon::keyed::Keyed;
 use crate::daemon::listener;
 use crate::daemon::objects::{Objects, Placed};
 use crate::daemon::placement::{Arbiters, Placement};
@@ -139,6 +140,15 @@ struct Connections {
     hung_up: bool,
 }
 
+/// An object that has a name.
+pub(crate) struct Named {
+    pub(crate) name: Arc<str>,
+    pub(crate) uri: Uri,
+    pub(crate) state: State,
+    /// There are many, each with a key.
+    pub(crate) is_keyed: bool,
+}
+
 /// Done first when a daemon ends.
 pub(crate) type Farewell = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
@@ -238,7 +248,7 @@ impl Daemon {
         for placed in &removed {
             placed.end();
             self.0.held.remove(placed.entry.id());
-            self.0.supervisor.do_send(Forget(Arc::clone(placed.entry.id())));
+            self.0.supervisor.do_send(Forget(Arc::clone(&placed.entry)));
         }
         if !removed.is_empty() {
             self.0.changed.send_replace(());
@@ -284,13 +294,14 @@ impl Daemon {
         drain::shutdown(&self.0).await;
     }
 
-    /// The state of each object that has a name.
-    pub(crate) fn named(&self) -> Vec<(Arc<str>, Uri, State)> {
+    /// The objects that have a name.
+    pub(crate) fn named(&self) -> Vec<Named> {
         let objects = self.0.objects();
         let named = objects.all().filter_map(|placed| {
             let entry = &placed.entry;
-            let id = ObjectId::new(entry.id()).ok()?;
-            Some((Arc::clone(entry.name()?), self.uri(&id), entry.state()))
+            let (name, id) = (Arc::clone(entry.name()?), ObjectId::new(entry.id()).ok()?);
+            let is_keyed = placed.family.as_ref().is_some_and(|family| family.keyed().is_some());
+            Some(Named { name, uri: self.uri(&id), state: entry.state(), is_keyed })
         });
         named.collect()
     }
@@ -323,7 +334,19 @@ impl Inner {
     }
 
     pub(crate) fn place_of(&self, target: &Target) -> Option<Placed> {
-        self.objects().find(target)
+        let objects = self.objects();
+        if let Some(placed) = objects.find(target) {
+            return Some(placed);
+        }
+        let (keyed, key) = objects.find_keyed(target)?;
+        drop(objects);
+        keyed.place(key)
+    }
+
+    /// The objects of each name under which there are many.
+    pub(crate) fn keyed(&self) -> Vec<Arc<Keyed>> {
+        let objects = self.objects();
+        objects.all().filter_map(|placed| placed.family.as_ref()?.keyed()).collect()
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -379,11 +402,15 @@ impl Inner {
 
 impl LocalDaemon for Inner {
     fn find(&self, target: &Target) -> Option<Arc<dyn LocalObject>> {
-        let placed = self.place_of(target)?;
-        match placed.family {
-            Some(family) => Some(family.object()),
-            None => Some(self.held.object(placed.entry, &self.this.upgrade()?)),
+        let objects = self.objects();
+        if let Some(placed) = objects.find(target) {
+            drop(objects);
+            let this = self.this.upgrade()?;
+            return Some(placed.object().unwrap_or_else(|| self.held.object(placed.entry, &this)));
         }
+        let (keyed, key) = objects.find_keyed(target)?;
+        drop(objects);
+        Some(Arc::new(keyed.object(key)?))
     }
 
     fn is_at(&self, endpoint: &Endpoint) -> bool {

@@ -1,7 +1,9 @@
 //! What stays of an object while its actors come and go: its id, its queue and its state.
 
+mod local;
+
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actix::Recipient;
@@ -14,11 +16,9 @@ use crate::daemon::exclusive::Exclusive;
 use crate::daemon::own::Home;
 use crate::daemon::state::State;
 use crate::object::ended::{Ended, Ending};
-use crate::object::interface::{Kind, Method, MethodFlags};
+use crate::object::interface::{Kind, Method};
 use crate::object::invocation::Invocation;
-use crate::object::local::LocalObject;
 use crate::object::outcome::NotStarted;
-use crate::wire::Chain;
 
 /// Calls that one object runs before the others on its arbiter get their turn.
 const TURN: usize = 64;
@@ -39,6 +39,8 @@ pub struct Entry {
     queue: Mutex<Queue>,
     /// The generation, beside the queue, so that a turn can look before each call whether it is still its own.
     current: AtomicU64,
+    /// Attributes of it that are watched.
+    observed: AtomicU32,
     /// Told to whoever watches it. It takes more memory than all the rest, and few are watched.
     ended: OnceLock<watch::Sender<Option<Ended>>>,
     /// Tells the supervisor; with the generation that was lost.
@@ -85,8 +87,8 @@ impl Entry {
             state: State::Starting,
         };
         let (exclusive, queue, current) = (Exclusive::new(), Mutex::new(queue), AtomicU64::new(0));
-        let ended = OnceLock::new();
-        Entry { id, name, kind, home: None, capacity, allow: None, exclusive, queue, current, ended, on_loss }
+        let (observed, ended) = (AtomicU32::new(0), OnceLock::new());
+        Entry { id, name, kind, home: None, capacity, allow: None, exclusive, queue, current, observed, ended, on_loss }
     }
 
     /// The same, callable by those only whom it allows.
@@ -284,7 +286,7 @@ impl Entry {
     fn refusal(&self, state: &State) -> NotStarted {
         let label = self.label().to_string();
         match state {
-            State::Starting | State::Running => {
+            State::Starting | State::Running | State::Passive => {
                 NotStarted::Busy { what: format!("the mailbox of {label}"), retry_after_ms: RETRY_MS }
             }
             State::Draining | State::Gone => NotStarted::Draining { what: label },
@@ -398,6 +400,22 @@ impl Entry {
         self.lock().state = State::Running;
     }
 
+    /// It takes calls only once somebody makes it anew.
+    pub(crate) fn rest(&self) {
+        self.lock().state = State::Passive;
+    }
+
+    /// Whether an attribute of it is being watched.
+    pub(crate) fn is_observed(&self) -> bool {
+        self.observed.load(Ordering::Acquire) > 0
+    }
+
+    /// An attribute of it is watched until this is dropped.
+    pub(crate) fn observe(self: &Arc<Self>) -> Observed {
+        self.observed.fetch_add(1, Ordering::AcqRel);
+        Observed(Arc::clone(self))
+    }
+
     /// It gets no more calls than it has: its actor ends with them.
     pub(crate) fn let_go(&self) {
         let actor = self.lock().actor.take();
@@ -472,6 +490,16 @@ impl Entry {
         self.end(State::Gone, Ending::Stopped);
     }
 
+    /// It does not begin after all; those who wait are told why.
+    pub(crate) fn turn_all_away(&self, why: &NotStarted) {
+        let mut queue = self.lock();
+        // Who found it before may still come, and is told to come again.
+        queue.state = State::Passive;
+        let waiting = std::mem::take(&mut queue.waiting);
+        drop(queue);
+        waiting.into_iter().for_each(|invocation| invocation.turn_away(why.clone()));
+    }
+
     /// Whether calls are still run on the state of this generation, whatever has been taken out of the queue for it.
     #[inline]
     pub(crate) fn is_current(&self, generation: u64) -> bool {
@@ -527,42 +555,12 @@ impl Entry {
     }
 }
 
-impl LocalObject for Arc<Entry> {
-    fn id(&self) -> &Arc<str> {
-        &self.id
-    }
+/// Somebody watches an attribute of an object.
+pub(crate) struct Observed(Arc<Entry>);
 
-    fn label(&self) -> &Arc<str> {
-        Entry::label(self)
-    }
-
-    fn methods(&self) -> &'static [Method] {
-        self.kind.methods
-    }
-
-    fn capacity(&self) -> usize {
-        self.capacity
-    }
-
-    fn submit(&self, invocation: Invocation) {
-        self.push(invocation);
-    }
-
-    fn submit_all(&self, invocations: &mut VecDeque<Invocation>) {
-        self.push_all(invocations);
-    }
-
-    fn ended(&self) -> watch::Receiver<Option<Ended>> {
-        Entry::ended(self)
-    }
-
-    fn waits_for(&self, chain: &Chain, method: MethodFlags) -> Option<Vec<String>> {
-        let runs = method.contains(MethodFlags::REENTRANT) && self.exclusive.is_open();
-        if runs { None } else { self.exclusive.waits_for(chain) }
-    }
-
-    fn sweep(&self) -> Option<Instant> {
-        Entry::sweep(self, Instant::now())
+impl Drop for Observed {
+    fn drop(&mut self) {
+        self.0.observed.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -10,6 +10,8 @@ use crate::daemon::daemon::Inner;
 use crate::daemon::entry::{Entry, OnLoss};
 use crate::daemon::instances::per_call::PerCall;
 use crate::daemon::instances::per_session::PerSession;
+use crate::daemon::keyed::Keyed;
+use crate::daemon::keyed::object::KeyedObject;
 use crate::daemon::restart::Restart;
 use crate::daemon::supervisor::Start;
 use crate::object::local::LocalObject;
@@ -59,6 +61,10 @@ pub enum Instances {
 pub(crate) enum Family {
     PerSession(Arc<PerSession>),
     PerCall(Arc<PerCall>),
+    /// Those that are active, of all keys.
+    Keyed(Arc<Keyed>),
+    /// That of one key, if it is active.
+    Key(Arc<KeyedObject>),
 }
 
 /// What instances are made of.
@@ -91,6 +97,16 @@ impl Family {
         match self {
             Family::PerSession(family) => Arc::new(Arc::clone(family)),
             Family::PerCall(family) => Arc::new(Arc::clone(family)),
+            Family::Keyed(family) => Arc::new(Arc::clone(family)),
+            Family::Key(object) => Arc::new(Arc::clone(object)),
+        }
+    }
+
+    /// The objects of all keys, if this is them.
+    pub(crate) fn keyed(&self) -> Option<Arc<Keyed>> {
+        match self {
+            Family::Keyed(keyed) => Some(Arc::clone(keyed)),
+            Family::PerSession(_) | Family::PerCall(_) | Family::Key(_) => None,
         }
     }
 
@@ -99,6 +115,9 @@ impl Family {
         match self {
             Family::PerSession(family) => family.entries(),
             Family::PerCall(family) => family.entries(),
+            Family::Keyed(family) => family.entries(),
+            // It stands for itself.
+            Family::Key(_) => Vec::new(),
         }
     }
 }

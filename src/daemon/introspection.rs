@@ -146,11 +146,11 @@ impl DaemonObject {
 }
 
 /// The end of an object, as soon as it is known.
-fn watch(entry: Option<Arc<Entry>>) -> Items<Told> {
-    let Some(entry) = entry else { return Items::of([Told::from(Ended::now(Ending::Missing))]) };
-    let mut ended = entry.ended();
+fn watch(placed: Option<Placed>) -> Items<Told> {
+    let Some(placed) = placed else { return Items::of([Told::from(Ended::now(Ending::Missing))]) };
+    let mut ended = placed.ended();
     // Not held, or it would never be found out that it was dropped.
-    drop(entry);
+    drop(placed);
     let told = async move {
         let ended = ended.wait_for(Option::is_some).await.ok().and_then(|ended| ended.clone());
         Told::from(ended.unwrap_or_else(|| Ended::now(Ending::Stopped)))
@@ -265,7 +265,7 @@ impl ObjectActor for DaemonObject {
                 });
             }
             4 => answer::<Describe>(invocation, |ask| self.find(&ask.object).map(|placed| self.describe(&placed))),
-            5 => answer::<Watch>(invocation, |ask| watch(self.find(&ask.object).ok().map(|placed| placed.entry))),
+            5 => answer::<Watch>(invocation, |ask| watch(self.find(&ask.object).ok())),
             _ => invocation.refuse_unlisted::<Self>(),
         }
     }

@@ -17,6 +17,7 @@ mod held;
 pub mod host;
 pub mod instances;
 pub mod introspection;
+pub mod keyed;
 mod listener;
 mod objects;
 mod own;

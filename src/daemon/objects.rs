@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::sync::watch::Receiver;
+
 use crate::daemon::entry::Entry;
 use crate::daemon::instances::Family;
+use crate::daemon::keyed::Keyed;
 use crate::daemon::owners::Owners;
 use crate::daemon::state::State;
+use crate::object::ended::Ended;
+use crate::object::local::LocalObject;
 use crate::wire::Target;
 
 /// One object and the seat it has.
@@ -33,11 +38,24 @@ impl Placed {
         !matches!(self.entry.state(), State::Failed(_) | State::Gone)
     }
 
+    /// As callers find it, where not all of them share one state.
+    pub(crate) fn object(&self) -> Option<Arc<dyn LocalObject>> {
+        self.family.as_ref().map(Family::object)
+    }
+
+    /// Its end, once it is gone or about to go.
+    pub(crate) fn ended(&self) -> Receiver<Option<Ended>> {
+        self.object().map_or_else(|| self.entry.ended(), |object| object.ended())
+    }
+
     /// It is no more, nor are its instances.
     pub(crate) fn end(&self) {
         // The object first, so that there are no new instances.
         self.entry.remove();
-        self.lives().iter().for_each(|entry| entry.remove());
+        match &self.family {
+            Some(Family::Keyed(keyed)) => keyed.end(),
+            _ => self.lives().iter().for_each(|entry| entry.remove()),
+        }
     }
 }
 
@@ -98,6 +116,18 @@ impl Objects {
             Target::None | Target::Connection { .. } => None,
         };
         placed.cloned()
+    }
+
+    /// What is meant by a name or id behind which a key is said.
+    pub(crate) fn find_keyed<'a>(&self, target: &'a Target) -> Option<(Arc<Keyed>, &'a str)> {
+        let (Target::Id(text) | Target::Name(text)) = target else { return None };
+        let text = text.strip_prefix(':').unwrap_or(text);
+        text.rmatch_indices('.').find_map(|(dot, _)| {
+            // They are called by their name, which is their id as well.
+            let placed = self.by_id.get(text.get(..dot)?)?;
+            let Some(Family::Keyed(keyed)) = &placed.family else { return None };
+            Some((Arc::clone(keyed), text.get(dot + 1..)?))
+        })
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Placed> {

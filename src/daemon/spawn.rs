@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use actix::{Actor, Addr};
+use actix::Addr;
 
 use crate::client::proxy::Proxy;
 use crate::daemon::allow::Allow;
@@ -199,9 +199,6 @@ impl<O: RemoteObject> Spawn<O> {
             while_held,
             allow,
         } = self;
-        if daemon.0.is_draining() {
-            return Err(SpawnError::Draining);
-        }
         let placement = Arc::clone(&daemon.0.placement);
         let seat = placement.choose();
         let factory: Factory<O> = Arc::new(Mutex::new(factory));
@@ -217,8 +214,8 @@ impl<O: RemoteObject> Spawn<O> {
             };
             Family::new(instances, blueprint)
         };
-        let ids = (id.as_deref(), owner.as_deref());
-        let registered = register::<O>(&daemon, name.as_deref(), ids, (mailbox, allow), seat, family);
+        let (name, id, owner) = (name.as_deref(), id.as_deref(), owner.as_deref());
+        let registered = Registration { name, id, owner, mailbox, allow, seat }.register::<O>(&daemon, family);
         let (placed, id) = registered.inspect_err(|_| placement.leave(seat))?;
         let entry = Arc::clone(&placed.entry);
         if while_held {
@@ -302,12 +299,11 @@ fn export<A>(daemon: &Daemon, name: Option<&str>, addr: &Addr<A>) -> Result<Prox
 where
     A: ObjectActor + Interface + RemoteObject,
 {
-    if daemon.0.is_draining() {
-        return Err(SpawnError::Draining);
-    }
     let placement = &daemon.0.placement;
     let seat = placement.choose();
-    let registered = register::<A>(daemon, name, (None, None), (daemon.0.config.mailbox, None), seat, |_| None);
+    let mailbox = daemon.0.config.mailbox;
+    let registration = Registration { name, id: None, owner: None, mailbox, allow: None, seat };
+    let registered = registration.register::<A>(daemon, |_| None);
     let (placed, id) = registered.inspect_err(|_| placement.leave(seat))?;
     let (entry, made) = (Arc::clone(&placed.entry), proxy(daemon, &placed, &id));
     let policy = Restart::never();
@@ -319,42 +315,55 @@ where
     Ok(made)
 }
 
-/// Gives the object its place in the daemon's table.
-fn register<O: RemoteObject>(
-    daemon: &Daemon,
-    name: Option<&str>,
-    (id, owner): (Option<&str>, Option<&str>),
-    (mailbox, allow): (usize, Option<Arc<dyn Allow>>),
-    seat: usize,
-    family: impl FnOnce(&Arc<Entry>) -> Option<Family>,
-) -> Result<(Placed, ObjectId), SpawnError> {
-    let bad = |text: &str, problem: String| SpawnError::BadName { name: text.to_owned(), problem };
-    let named = |name| NameText::new(name).map_err(|error| bad(name, error.to_string()));
-    let name = name.map(named).transpose()?;
-    let id = match id {
-        Some(id) => ObjectId::new(id).map_err(|error| bad(id, error.to_string()))?,
-        None => ObjectId::generate(),
-    };
-    let name = name.map(|name| Arc::from(name.as_str()));
-    let entry = Entry::new(Arc::from(id.as_str()), name, Kind::of::<O>(), mailbox, report_loss(&daemon.0));
-    let entry = Arc::new(entry.allow(allow).at(Home::new(daemon, &id)));
-    let family = family(&entry);
-    let mut objects = daemon.0.objects();
-    let owner = match owner {
-        Some(owner) => {
-            let found =
-                objects.find(&Target::Name(owner.to_owned())).or_else(|| objects.find(&Target::Id(owner.to_owned())));
-            let found =
-                found.filter(Placed::is_there).ok_or_else(|| SpawnError::NoOwner { owner: owner.to_owned() })?;
-            Some(Arc::clone(found.entry.id()))
+/// What an object is called, and who may call it.
+pub(crate) struct Registration<'a> {
+    pub(crate) name: Option<&'a str>,
+    pub(crate) id: Option<&'a str>,
+    pub(crate) owner: Option<&'a str>,
+    pub(crate) mailbox: usize,
+    pub(crate) allow: Option<Arc<dyn Allow>>,
+    pub(crate) seat: usize,
+}
+
+impl Registration<'_> {
+    /// Gives the object its place in the daemon's table.
+    pub(crate) fn register<O: RemoteObject>(
+        self,
+        daemon: &Daemon,
+        family: impl FnOnce(&Arc<Entry>) -> Option<Family>,
+    ) -> Result<(Placed, ObjectId), SpawnError> {
+        if daemon.0.is_draining() {
+            return Err(SpawnError::Draining);
         }
-        None => None,
-    };
-    let placed = Placed { entry, seat, family, owner };
-    objects.insert(placed.clone()).map_err(|name| SpawnError::Taken { name })?;
-    drop(objects);
-    daemon.0.changed.send_replace(());
-    Ok((placed, id))
+        let bad = |text: &str, problem: String| SpawnError::BadName { name: text.to_owned(), problem };
+        let named = |name| NameText::new(name).map_err(|error| bad(name, error.to_string()));
+        let name = self.name.map(named).transpose()?;
+        let id = match self.id {
+            Some(id) => ObjectId::new(id).map_err(|error| bad(id, error.to_string()))?,
+            None => ObjectId::generate(),
+        };
+        let name = name.map(|name| Arc::from(name.as_str()));
+        let entry = Entry::new(Arc::from(id.as_str()), name, Kind::of::<O>(), self.mailbox, report_loss(&daemon.0));
+        let entry = Arc::new(entry.allow(self.allow).at(Home::new(daemon, &id)));
+        let family = family(&entry);
+        let mut objects = daemon.0.objects();
+        let owner = match self.owner {
+            Some(owner) => {
+                let found = objects
+                    .find(&Target::Name(owner.to_owned()))
+                    .or_else(|| objects.find(&Target::Id(owner.to_owned())));
+                let found =
+                    found.filter(Placed::is_there).ok_or_else(|| SpawnError::NoOwner { owner: owner.to_owned() })?;
+                Some(Arc::clone(found.entry.id()))
+            }
+            None => None,
+        };
+        let placed = Placed { entry, seat: self.seat, family, owner };
+        objects.insert(placed.clone()).map_err(|name| SpawnError::Taken { name })?;
+        drop(objects);
+        daemon.0.changed.send_replace(());
+        Ok((placed, id))
+    }
 }
 
 /// What an object does when its actor is lost: it tells the supervisor.
@@ -371,22 +380,34 @@ pub(crate) fn report_loss(daemon: &Arc<Inner>) -> OnLoss {
 /// Makes the object's actor, each time it is called.
 fn start<O: RemoteObject>(entry: Arc<Entry>, factory: Factory<O>) -> Start {
     Arc::new(move || {
-        let Some(generation) = entry.begin() else { return Err("it was stopped".to_owned()) };
-        // A factory that panicked before may well succeed now.
-        let made = panic::guard(|| (factory.lock().unwrap_or_else(PoisonError::into_inner))().into_actor().start());
-        match made {
-            Ok(addr) => {
-                own::remember(&addr, &entry);
-                entry.running(generation, addr.recipient());
-                Ok(())
-            }
-            Err(report) => {
-                let problem = format!("{} at {}", report.message, report.location);
-                entry.lost(generation, Loss::Panicked(format!("its factory panicked: {problem}")));
-                Err(problem)
-            }
-        }
+        let make = || (factory.lock().unwrap_or_else(PoisonError::into_inner))().into_actor();
+        let (generation, addr) = make_actor(&entry, make)?;
+        entry.running(generation, addr.recipient());
+        Ok(())
     })
+}
+
+/// Makes an object's next actor, on this thread; it takes no calls yet.
+///
+/// # Errors
+/// The object was stopped, or its factory panicked, which counts as a failure of it.
+pub(crate) fn make_actor<A: ObjectActor>(
+    entry: &Arc<Entry>,
+    make: impl FnOnce() -> A,
+) -> Result<(u64, Addr<A>), String> {
+    let Some(generation) = entry.begin() else { return Err("it was stopped".to_owned()) };
+    // A factory that panicked before may well succeed now.
+    match panic::guard(|| make().start()) {
+        Ok(addr) => {
+            own::remember(&addr, entry);
+            Ok((generation, addr))
+        }
+        Err(report) => {
+            let problem = format!("{} at {}", report.message, report.location);
+            entry.lost(generation, Loss::Panicked(format!("its factory panicked: {problem}")));
+            Err(problem)
+        }
+    }
 }
 
 /// The proxy to an object of the daemon.
@@ -394,7 +415,7 @@ pub(crate) fn proxy<A: Interface + ?Sized>(daemon: &Daemon, placed: &Placed, id:
     let client = &daemon.0.client;
     let object = match &placed.family {
         None => daemon.0.held.object(Arc::clone(&placed.entry), &daemon.0),
-        Some(family @ Family::PerCall(_)) => family.object(),
+        Some(family @ (Family::PerCall(_) | Family::Keyed(_) | Family::Key(_))) => family.object(),
         // It finds the client's instance when it is first used.
         Some(Family::PerSession(_)) => return Proxy::lazy_with(client, daemon.uri(id)),
     };

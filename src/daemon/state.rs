@@ -17,6 +17,8 @@ pub enum State {
     Failed(String),
     /// It is no more.
     Gone,
+    /// Its next call makes it of what was saved of it.
+    Passive,
 }
 
 impl fmt::Display for State {
@@ -27,6 +29,7 @@ impl fmt::Display for State {
             State::Draining => f.write_str("draining"),
             State::Failed(problem) => write!(f, "failed: {problem}"),
             State::Gone => f.write_str("gone"),
+            State::Passive => f.write_str("passive"),
         }
     }
 }

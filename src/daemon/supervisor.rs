@@ -69,10 +69,10 @@ pub(crate) struct BeginOnce {
     pub(crate) start: Start,
 }
 
-/// An object need not be looked after any longer.
+/// An object need not be looked after any longer. There may be another one with its id since.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Forget(pub(crate) Arc<str>);
+pub(crate) struct Forget(pub(crate) Arc<Entry>);
 
 /// Some objects are to be started again, now.
 struct Round {
@@ -204,6 +204,14 @@ impl Supervisor {
         self.objects.get(id).is_some_and(|object| object.start.is_some() && object.placed.is_there())
     }
 
+    fn forget(&mut self, id: &Arc<str>) {
+        if let Some(object) = self.objects.remove(id) {
+            self.placement.leave(object.placed.seat);
+            self.owners.remove(id);
+            self.revivals.remove(id);
+        }
+    }
+
     /// Starts the next one of a round.
     fn go_on(&mut self, Revived { key, round }: Revived, ctx: &Context<Self>) {
         if let Some(next) = self.revivals.next(&key, round) {
@@ -223,6 +231,8 @@ impl Handler<Supervise> for Supervisor {
     fn handle(&mut self, message: Supervise, _: &mut Context<Self>) {
         let Supervise { placed, start, policy, strategy } = message;
         let id = Arc::clone(placed.entry.id());
+        // One that had the id before is gone, and this has come first.
+        self.forget(&id);
         if let Some(owner) = &placed.owner {
             self.owners.add(owner, &id);
             // Its owner may have ended while it was on its way here. If it was stopped, this one was as well.
@@ -276,11 +286,9 @@ impl Handler<Revived> for Supervisor {
 impl Handler<Forget> for Supervisor {
     type Result = ();
 
-    fn handle(&mut self, message: Forget, _: &mut Context<Self>) {
-        if let Some(object) = self.objects.remove(&message.0) {
-            self.placement.leave(object.placed.seat);
-            self.owners.remove(&message.0);
-            self.revivals.remove(&message.0);
+    fn handle(&mut self, Forget(entry): Forget, _: &mut Context<Self>) {
+        if self.objects.get(entry.id()).is_some_and(|object| Arc::ptr_eq(&object.placed.entry, &entry)) {
+            self.forget(entry.id());
         }
     }
 }

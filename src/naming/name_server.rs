@@ -74,6 +74,10 @@ pub struct Resolve {
     pub name: String,
 }
 
+/// The tag of a name that stands for many objects: `accounts.bob` is resolved to the one with the key `bob` where `accounts` has it. A daemon
+/// gives it to the names of what it hosts by [`Daemon::keyed`](crate::Daemon::keyed).
+pub const KEYED: &str = "keyed";
+
 /// What a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registered {

@@ -64,8 +64,8 @@ pub enum NotStarted {
         /// When to try again, milliseconds.
         retry_after_ms: u32,
     },
-    /// The object has failed more often than its restart policy allows and is not restarted.
-    #[error("{object} failed too often and is not restarted: {problem}")]
+    /// The object has failed more often than its restart policy allows and is not restarted, or cannot be made of its snapshot.
+    #[error("{object} has failed and takes no calls: {problem}")]
     ObjectFailed {
         /// The object asked.
         object: String,

@@ -43,6 +43,9 @@ pub enum UriProblem {
     /// Something in brackets, or with several colons, that is not an IPv6 address in brackets.
     #[error("must be a host name, an IPv4 address or an IPv6 address in brackets")]
     Host,
+    /// Tags, where one object has to be meant.
+    #[error("means any object with its tags, and cannot have a key")]
+    Keyless,
     /// A path that ends in `/`, and so cannot be a socket's.
     #[error("must not end in a slash")]
     Directory,

@@ -24,6 +24,7 @@ mod fuzz_seeds;
 mod golden;
 mod groups;
 mod instances;
+mod keyed;
 mod limits;
 mod macros;
 mod once;

@@ -182,7 +182,7 @@ impl Handler<Resolve> for NameServerActor {
     type Result = Answer<Registered>;
 
     fn handle(&mut self, message: Resolve, _: &mut Context<Self>) -> Self::Result {
-        Ok(self.names.resolve(&message.name.parse()?)?.into())
+        self.names.lookup(&message.name.parse()?)
     }
 }
 

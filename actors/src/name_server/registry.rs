@@ -9,7 +9,7 @@ use std::{
 use pyroxene::{
     naming::{
         Name, NamingError,
-        name_server::{Carrying, EntryKind, ListEntry, Listing},
+        name_server::{Carrying, EntryKind, KEYED, ListEntry, Listing, Registered},
     },
     uri::Tag,
 };
@@ -194,6 +194,31 @@ impl Registry {
     /// The name is unknown (a similar one may be suggested) or a group.
     pub fn resolve(&self, name: &Name) -> Result<&Entry, NamingError> {
         self.objects.get(name).ok_or_else(|| self.unknown(name))
+    }
+
+    /// Which object is meant by a name: the one it stands for, or, behind a name with the tag [`KEYED`], the one with this key.
+    ///
+    /// # Errors
+    /// The name is unknown (a similar one may be suggested) or a group.
+    pub fn lookup(&self, name: &Name) -> Result<Registered, NamingError> {
+        match self.objects.get(name) {
+            Some(entry) => Ok(entry.into()),
+            None => self.keyed(name).ok_or_else(|| self.unknown(name)),
+        }
+    }
+
+    fn keyed(&self, name: &Name) -> Option<Registered> {
+        let mut above = name.parent()?;
+        // Below an object there are no other names, so there is one at most.
+        let entry = loop {
+            match self.objects.get(&above) {
+                Some(entry) => break entry,
+                None => above = above.parent()?,
+            }
+        };
+        let is_keyed = entry.tags.iter().any(|tag| tag.as_str() == KEYED);
+        let key = name.as_str().strip_prefix(above.as_str())?.strip_prefix('.').filter(|_| is_keyed)?;
+        Some(Registered { uri: entry.uri.key(key).ok()?, ..entry.into() })
     }
 
     /// At most `limit` of the groups and objects right in `group`, those `after` a name, sorted.

@@ -95,7 +95,7 @@ impl Drop for Instance {
     fn drop(&mut self) {
         self.entry.remove();
         if let Some(daemon) = self.family.blueprint.daemon.upgrade() {
-            daemon.supervisor.do_send(Forget(Arc::clone(self.entry.id())));
+            daemon.supervisor.do_send(Forget(Arc::clone(&self.entry)));
         }
         self.family.lock().leave(self.key, self.number);
     }

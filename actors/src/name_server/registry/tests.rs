@@ -70,6 +70,21 @@ fn a_name_has_one_owner() {
 }
 
 #[test]
+fn behind_a_name_with_many_objects_each_is_found_by_its_key_and_behind_others_none() {
+    let (mut registry, now) = holding(&[]);
+    for (text, tag) in [(":bank.accounts", "keyed"), (":bank.till", "open")] {
+        registry.register(ALICE, NewName { tags: tags(tag), ..new(text) }, now).unwrap();
+    }
+    let found = registry.lookup(&name(":bank.accounts.bob.savings")).unwrap();
+    assert_eq!(found.uri, uri("object.bob.savings"));
+    assert_eq!(registry.lookup(&name(":bank.accounts")).unwrap().uri, uri("object"));
+    for unknown in [":bank.till.bob", ":bank.account.bob", ":bob"] {
+        assert!(matches!(registry.lookup(&name(unknown)), Err(NamingError::UnknownName { .. })), "{unknown}");
+    }
+    assert!(registry.resolve(&name(":bank.accounts.bob")).is_err(), "nobody has registered it");
+}
+
+#[test]
 fn registering_the_same_again_changes_lease_and_tags_only() {
     let (mut registry, now) = holding(&[":bank"]);
     let again = NewName { tags: tags("open"), ..leased(":bank", SECOND) };
