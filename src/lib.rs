@@ -111,6 +111,8 @@ pub use daemon::restart::Restart;
 #[cfg(feature = "daemon")]
 pub use daemon::strategy::Strategy;
 #[cfg(feature = "daemon")]
+pub use daemon::usage::Usage;
+#[cfg(feature = "daemon")]
 pub use daemon::{BindError, SpawnError};
 #[cfg(feature = "macros")]
 pub use macros::{RemoteAttributes, RemoteMessage, RemoteObject, main, remote};

@@ -117,6 +117,8 @@ pub(crate) struct Inner {
     kept: Mutex<Vec<Connection>>,
     /// Objects that live for as long as they are held.
     pub(crate) held: HeldObjects,
+    /// Shared by all that connections have open.
+    pub(crate) opened: Arc<()>,
     /// Those who call and host objects themselves.
     pub(crate) relays: Arc<Relays>,
     /// One for each connection that may be open.
@@ -195,6 +197,7 @@ impl Daemon {
             sessions: Arc::new(Sessions::new(&config.limits)),
             kept: Mutex::default(),
             held: HeldObjects::default(),
+            opened: Arc::default(),
             relays: Arc::new(Relays::new(
                 public.clone(),
                 client.config().timeout_ms,
@@ -415,6 +418,10 @@ impl LocalDaemon for Inner {
 
     fn is_at(&self, endpoint: &Endpoint) -> bool {
         self.endpoint == *endpoint
+    }
+
+    fn opened(&self) -> Option<Arc<()>> {
+        Some(Arc::clone(&self.opened))
     }
 
     fn keep(&self, connection: Box<dyn std::any::Any + Send>) {

@@ -14,6 +14,7 @@ use crate::daemon::entry::{Entry, Loss};
 use crate::daemon::instances::Family;
 use crate::daemon::objects::Placed;
 use crate::daemon::remote_object::ObjectActor;
+use crate::daemon::usage::Usage;
 use crate::object::attributes;
 pub use crate::object::description::{
     AttributeDescription, DAEMON_ID, Describe, Description, InstanceDescription, MethodDescription, UnknownObject,
@@ -38,6 +39,9 @@ pub struct Registered;
 /// Asks what it is.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Info;
+/// Asks what it has at the moment.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct GetUsage;
 /// Asks what can be called on one of its objects, as Pyro does.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -94,16 +98,17 @@ methods! {
     1 Registered "registered" Vec<String>, Never, Vec<String>, "The ids of its objects.", Ok;
     2 Info "info" String, Never, String, "What it is.", Ok;
     3 GetMetadata "get_metadata" Metadata, UnknownObject, Result<Metadata, UnknownObject>, "What can be called on an object.", |r| r;
+    4 GetUsage "usage" Usage, Never, Usage, "What it has at the moment.", Ok;
 }
 
 #[diagnostic::do_not_recommend]
 impl Accepts<Describe> for DaemonObject {
-    const INDEX: usize = 4;
+    const INDEX: usize = 5;
 }
 
 #[diagnostic::do_not_recommend]
 impl Accepts<Watch> for DaemonObject {
-    const INDEX: usize = 5;
+    const INDEX: usize = 6;
 }
 
 /// The object `Pyro.Daemon`; name it to connect to one.
@@ -264,8 +269,11 @@ impl ObjectActor for DaemonObject {
                     self.find(&ask.object_id).map(|placed| metadata(&placed.entry))
                 });
             }
-            4 => answer::<Describe>(invocation, |ask| self.find(&ask.object).map(|placed| self.describe(&placed))),
-            5 => answer::<Watch>(invocation, |ask| watch(self.find(&ask.object).ok())),
+            4 => {
+                answer::<GetUsage>(invocation, |_| self.daemon.upgrade().map(|inner| inner.usage()).unwrap_or_default())
+            }
+            5 => answer::<Describe>(invocation, |ask| self.find(&ask.object).map(|placed| self.describe(&placed))),
+            6 => answer::<Watch>(invocation, |ask| watch(self.find(&ask.object).ok())),
             _ => invocation.refuse_unlisted::<Self>(),
         }
     }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::MissedTickBehavior;
 
 use crate::daemon::daemon::{Daemon, Inner};
 use crate::object::local::LocalDaemon;
@@ -15,6 +16,9 @@ use crate::wire::Target;
 /// The pause after a failed accept, the first time and at most: a process without free descriptors must not spin, and must not give up.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 
+/// How often what is forgotten after a while is looked for.
+const TIDY: Duration = Duration::from_secs(30);
+
 /// Takes connections until the daemon ends.
 pub(crate) fn listen(daemon: &Daemon, mut listener: Box<dyn Listener>) {
     let inner = Arc::downgrade(&daemon.0);
@@ -22,11 +26,20 @@ pub(crate) fn listen(daemon: &Daemon, mut listener: Box<dyn Listener>) {
     let log = daemon.0.config.log.clone();
     actix_rt::spawn(async move {
         let mut pause = PAUSE.0;
+        let mut tidy = tokio::time::interval(TIDY);
+        tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let accepted = tokio::select! {
                 biased;
                 _ = closing.changed() => break,
                 accepted = listener.accept() => accepted,
+                now = tidy.tick() => {
+                    if let Some(inner) = inner.upgrade() {
+                        inner.sessions.tidy(now);
+                        inner.relays.tidy(now);
+                    }
+                    continue;
+                }
             };
             match (accepted, inner.upgrade()) {
                 (_, None) => break,

@@ -38,5 +38,6 @@ pub mod strategy;
 mod supervisor;
 mod turn_clock;
 mod unbound;
+pub mod usage;
 
 pub use error::{BindError, SpawnError};

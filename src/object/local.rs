@@ -60,6 +60,11 @@ pub trait LocalDaemon: Send + Sync {
         None
     }
 
+    /// To be kept for as long as a connection has an object of it open: it knows by that how many are.
+    fn opened(&self) -> Option<Arc<()>> {
+        None
+    }
+
     /// Its objects are called over this connection: it is to be kept open for as long as the daemon lives.
     fn keep(&self, connection: Box<dyn std::any::Any + Send>) {
         drop(connection);

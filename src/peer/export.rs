@@ -35,6 +35,8 @@ pub(crate) struct Export {
     pushed: u32,
     /// Answers that named its handle and that the peer is not done with.
     named: u32,
+    /// The daemon counts it.
+    _opened: Option<Arc<()>>,
 }
 
 impl Exports {
@@ -53,8 +55,8 @@ impl Exports {
         {
             return Ok(at);
         }
-        let object = self.daemon.upgrade().and_then(|daemon| daemon.find(target));
-        let object = object.ok_or_else(|| missing(target))?;
+        let daemon = self.daemon.upgrade();
+        let object = daemon.as_ref().and_then(|daemon| daemon.find(target)).ok_or_else(|| missing(target))?;
         if let Some(at) = self.position(object.id()) {
             return Ok(at);
         }
@@ -72,7 +74,8 @@ impl Exports {
         let object = object.of_session(shared.caller.session).unwrap_or(Ok(object))?;
         let lane = Arc::new(Lane::new(Arc::clone(shared), Arc::clone(object.label()), object.methods()));
         let (methods, share) = (object.methods(), (object.capacity() / 2).max(1) as u32);
-        let export = Some(Export { object, lane, methods, share, pushed: 0, named: 0 });
+        let opened = daemon.and_then(|daemon| daemon.opened());
+        let export = Some(Export { object, lane, methods, share, pushed: 0, named: 0, _opened: opened });
         match free {
             Some(at) => self.open[at] = export,
             None => self.open.push(export),

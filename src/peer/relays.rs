@@ -66,6 +66,13 @@ impl Relays {
         })
     }
 
+    /// Lets go of clients that have been away for too long, and says how many are left.
+    pub(crate) fn tidy(&self, now: Instant) -> usize {
+        let mut table = self.lock();
+        table.look(now);
+        table.lent.len()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Table<Weak<Shared>>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }

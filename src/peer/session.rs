@@ -66,10 +66,8 @@ impl Sessions {
     /// All that can be known are in use.
     pub(crate) fn open(&self, id: u128) -> Result<Arc<Session>, NotStarted> {
         let now = Instant::now();
-        let age = Duration::from_millis(self.limits.session_ms.into());
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        // Only here somebody gets hold of one that nobody holds.
-        table.known.retain(|_, session| session.is_held() || now.duration_since(session.lock().used) < age);
+        let mut table = self.lock();
+        self.forget(&mut table, now);
         if let Some(session) = table.known.get(&id) {
             return Ok(Arc::clone(session));
         }
@@ -86,6 +84,24 @@ impl Sessions {
         let session = Arc::new(Session { number: table.opened, kept });
         table.known.insert(id, Arc::clone(&session));
         Ok(session)
+    }
+
+    /// Forgets what is old, and says how many are left.
+    pub(crate) fn tidy(&self, now: Instant) -> usize {
+        let mut table = self.lock();
+        self.forget(&mut table, now);
+        table.known.len()
+    }
+
+    /// Forgets the sessions of clients that have been away for too long. Only while the table is locked somebody gets hold of one that nobody
+    /// holds.
+    fn forget(&self, table: &mut Table, now: Instant) {
+        let age = Duration::from_millis(self.limits.session_ms.into());
+        table.known.retain(|_, session| session.is_held() || now.duration_since(session.lock().used) < age);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -33,6 +33,11 @@ impl Tickets {
         Issued { tickets: Arc::clone(tickets), ticket }
     }
 
+    /// How many connections wait for another stream.
+    pub(crate) fn suspended(&self) -> usize {
+        self.lock().suspended.len()
+    }
+
     fn suspend(&self, ticket: [u8; 16]) {
         let mut table = self.lock();
         table.suspended.push_back(ticket);
