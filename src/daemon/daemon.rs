@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use actix::{Actor, Addr};
 use tokio::sync::{Semaphore, watch};
@@ -196,13 +197,9 @@ impl Daemon {
             objects: Mutex::default(),
             sessions: Arc::new(Sessions::new(&config.limits)),
             kept: Mutex::default(),
-            held: HeldObjects::default(),
+            held: HeldObjects::new(Duration::from_millis(config.limits.lease_ms.into())),
             opened: Arc::default(),
-            relays: Arc::new(Relays::new(
-                public.clone(),
-                client.config().timeout_ms,
-                config.limits.connections as usize,
-            )),
+            relays: Arc::new(Relays::new(public.clone(), client.config().timeout_ms, &config.limits)),
             connections: Mutex::default(),
             places: Arc::new(Semaphore::new(config.limits.connections as usize)),
             draining: AtomicBool::new(false),

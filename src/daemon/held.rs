@@ -15,12 +15,12 @@ use crate::object::invocation::Invocation;
 use crate::object::local::LocalObject;
 use crate::wire::Chain;
 
-/// How long an object lives that nobody holds: references to it may be on their way, and a connection that is lost is made anew.
-const LEASE: Duration = Duration::from_secs(30);
-
 /// Such objects of one daemon, by id.
-#[derive(Default)]
-pub(crate) struct HeldObjects(Mutex<Table>);
+pub(crate) struct HeldObjects {
+    /// How long an object lives that nobody holds: references to it may be on their way, and a connection that is lost is made anew.
+    lease: Duration,
+    table: Mutex<Table>,
+}
 
 #[derive(Default)]
 struct Table {
@@ -42,6 +42,10 @@ struct Held {
 }
 
 impl HeldObjects {
+    pub(crate) fn new(lease: Duration) -> HeldObjects {
+        HeldObjects { lease, table: Mutex::default() }
+    }
+
     /// The object with this id lives from now on only for as long as somebody holds it.
     pub(crate) fn insert(&self, id: &Arc<str>) {
         let place = Place { held: Weak::new(), since: Instant::now() };
@@ -80,7 +84,7 @@ impl HeldObjects {
         let mut table = self.lock();
         let (mut over, mut next) = (Vec::new(), None);
         for (id, place) in table.objects.iter().filter(|(_, place)| place.held.strong_count() == 0) {
-            let end = place.since + LEASE;
+            let end = place.since + self.lease;
             if end <= now {
                 over.push(Arc::clone(id));
             } else {
@@ -93,7 +97,7 @@ impl HeldObjects {
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -169,9 +173,11 @@ impl LocalObject for Held {
 mod tests {
     use super::*;
 
+    const LEASE: Duration = Duration::from_secs(30);
+
     #[tokio::test(start_paused = true)]
     async fn an_object_that_nobody_holds_has_its_lease_and_no_longer() {
-        let held = HeldObjects::default();
+        let held = HeldObjects::new(LEASE);
         let id: Arc<str> = Arc::from("a");
         let start = Instant::now();
         held.insert(&id);

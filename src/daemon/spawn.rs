@@ -162,8 +162,8 @@ impl<O: RemoteObject> Spawn<O> {
     }
 
     /// It lives for as long as somebody holds it: a proxy of this process that is connected to it, or a process elsewhere that has one. When
-    /// nobody has held it for 30 seconds it is ended. So a reference that was passed on is to be connected, or called, within that time; and
-    /// whoever loses the connection has as long to come back.
+    /// nobody has held it for 30 seconds ([`Limits::lease_ms`](crate::wire::Limits::lease_ms)) it is ended. So a reference that was passed on is to
+    /// be connected, or called, within that time; and whoever loses the connection has as long to come back.
     ///
     /// ```no_run
     /// # #[cfg(feature = "macros")] {

@@ -41,6 +41,7 @@ use crate::peer::passages::Passages;
 use crate::peer::relays::Relays;
 use crate::peer::room::Room;
 use crate::peer::session::{Session, Sessions};
+use crate::peer::silence::{Looked, Silence};
 use crate::transport::Stream;
 use crate::wire::{Features, GoAway, MessageType, Taken};
 
@@ -50,6 +51,8 @@ const KEEP_BUFFER: usize = 256 * 1024;
 const TURN: usize = 64 * 1024;
 /// Pieces of large messages that are written until the peer is read again: as much as a socket's buffer usually takes.
 const PIECES: u32 = 4;
+/// The number of a PING: no call has it.
+const PING: u16 = u16::MAX;
 /// How long a peer that was hung up on may take to read to the end and hang up itself.
 const PART: Duration = Duration::from_secs(1);
 
@@ -103,6 +106,8 @@ pub(crate) struct Driver {
     partial_since: Option<Instant>,
     /// Since when the network has taken nothing.
     stalled_since: Option<Instant>,
+    /// Whether the peer is still there.
+    silence: Silence,
     timer: Option<Pin<Box<Sleep>>>,
     stray: u32,
     wakers: Vec<Waker>,
@@ -120,6 +125,9 @@ impl Driver {
         sessions: Option<Arc<Sessions>>,
     ) -> Driver {
         let root = Arc::new(Lane::new(Arc::clone(&shared), Arc::from(""), &[]));
+        // Pyro 5 expects nothing that it has not asked for.
+        let answers = shared.features.contains(Features::GO_AWAY);
+        let silence = Silence::new(if answers { shared.limits.silence_ms } else { 0 });
         Driver {
             stream,
             shared,
@@ -150,6 +158,7 @@ impl Driver {
             default_deadline,
             partial_since: None,
             stalled_since: None,
+            silence,
             timer: None,
             stray: 0,
             wakers: Vec::new(),
@@ -386,7 +395,8 @@ impl Driver {
             let state = self.shared.lock();
             let (own, answered) = (state.in_flight.next_expiry(), state.answered);
             drop(state);
-            let next = [own, self.expiry_of_theirs(answered, cx), frame_end, write_end].into_iter().flatten().min();
+            let (theirs, silence) = (self.expiry_of_theirs(answered, cx), self.silence.next(Instant::now));
+            let next = [own, theirs, frame_end, write_end, silence].into_iter().flatten().min();
             let Some(next) = next else {
                 self.timer = None;
                 return Ok(());
@@ -407,6 +417,9 @@ impl Driver {
             }
             if write_end.is_some_and(|end| end <= now) {
                 return Err(broken("it does not read what is sent to it"));
+            }
+            if silence.is_some_and(|end| end <= now) {
+                self.look(now)?;
             }
             self.shared.lock().in_flight.expire(now, &mut self.wakers);
             self.wakers.drain(..).for_each(Waker::wake);
@@ -431,6 +444,27 @@ impl Driver {
             return None;
         }
         self.expiry.next()
+    }
+}
+
+impl Driver {
+    /// Looks whether the peer is still there.
+    #[cold]
+    fn look(&mut self, now: Instant) -> io::Result<()> {
+        match self.silence.look(self.received, now) {
+            Looked::Heard => {}
+            Looked::Ask => self.shared.append(|out| {
+                control::write(out, MessageType::Ping, PING, |out| {
+                    out.extend_from_slice(b"ping");
+                    Ok(())
+                });
+            }),
+            Looked::Gone => {
+                let problem = "the other end says nothing, not even that it is there";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, problem));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -31,6 +31,7 @@ mod replies;
 mod retained;
 mod room;
 pub mod session;
+mod silence;
 mod stream;
 pub mod successor;
 mod tickets;

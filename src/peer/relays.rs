@@ -12,10 +12,7 @@ use tokio::time::Instant;
 use crate::object::outcome::NotStarted;
 use crate::peer::connection::{Connection, Shared};
 use crate::uri::{Endpoint, ObjectId};
-use crate::wire::Addressed;
-
-/// How long the number of a client is kept that has no connection.
-const LEASE: Duration = Duration::from_secs(30);
+use crate::wire::{Addressed, Limits};
 
 /// The numbers that one daemon has lent.
 pub(crate) struct Relays {
@@ -27,8 +24,9 @@ pub(crate) struct Relays {
 }
 
 impl Relays {
-    pub(crate) fn new(endpoint: Endpoint, timeout_ms: u32, most: usize) -> Relays {
-        Relays { endpoint, timeout_ms, table: Mutex::new(Table::new(most)) }
+    pub(crate) fn new(endpoint: Endpoint, timeout_ms: u32, limits: &Limits) -> Relays {
+        let lease = Duration::from_millis(limits.lease_ms.into());
+        Relays { endpoint, timeout_ms, table: Mutex::new(Table::new(limits.connections as usize, lease)) }
     }
 
     /// The client at the other end hosts objects; where others reach them.
@@ -95,6 +93,8 @@ impl Way for Weak<Shared> {
 /// The plain table.
 struct Table<W> {
     most: usize,
+    /// How long the number of a client is kept that has no connection.
+    lease: Duration,
     /// By number.
     lent: BTreeMap<u128, Lent<W>>,
     /// Numbers by session.
@@ -118,8 +118,8 @@ enum Found<T> {
 }
 
 impl<W: Way> Table<W> {
-    fn new(most: usize) -> Table<W> {
-        Table { most, lent: BTreeMap::new(), sessions: BTreeMap::new(), look_at: 16 }
+    fn new(most: usize, lease: Duration) -> Table<W> {
+        Table { most, lease, lent: BTreeMap::new(), sessions: BTreeMap::new(), look_at: 16 }
     }
 
     /// The number of this session, which is `fresh` if it is new; `None` if there are too many.
@@ -156,7 +156,7 @@ impl<W: Way> Table<W> {
         self.lent.retain(|_, lent| {
             lent.ways.retain(|way| way.open().is_some());
             lent.away = if lent.ways.is_empty() { lent.away.or(Some(now)) } else { None };
-            let keep = lent.away.is_none_or(|since| now.duration_since(since) < LEASE);
+            let keep = lent.away.is_none_or(|since| now.duration_since(since) < self.lease);
             if !keep {
                 sessions.remove(&lent.session);
             }
@@ -173,6 +173,8 @@ mod tests {
 
     use super::*;
 
+    const LEASE: Duration = Duration::from_secs(30);
+
     impl Way for Rc<Cell<bool>> {
         type Open = ();
 
@@ -187,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_client_that_comes_back_has_its_number_again() {
-        let (mut table, now) = (Table::new(4), Instant::now());
+        let (mut table, now) = (Table::new(4, LEASE), Instant::now());
         let first = way();
         assert_eq!(table.lend(1, Rc::clone(&first), 100, now), Some(100));
         assert!(matches!(table.find(100), Found::Open(())));
@@ -200,14 +202,14 @@ mod tests {
 
     #[test]
     fn nobody_has_the_number_of_another() {
-        let (mut table, now) = (Table::new(4), Instant::now());
+        let (mut table, now) = (Table::new(4, LEASE), Instant::now());
         assert_eq!(table.lend(1, way(), 100, now), Some(100));
         assert_eq!(table.lend(2, way(), 200, now), Some(200));
     }
 
     #[test]
     fn whoever_is_away_for_long_makes_room_and_whoever_is_there_never_does() {
-        let (mut table, start) = (Table::new(2), Instant::now());
+        let (mut table, start) = (Table::new(2, LEASE), Instant::now());
         let (gone, here) = (way(), way());
         table.lend(1, Rc::clone(&gone), 100, start);
         table.lend(2, here, 200, start);

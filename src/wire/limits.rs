@@ -36,8 +36,14 @@ pub struct Limits {
     pub session_ms: u32,
     /// How long a peer may take nothing of what waits for it, milliseconds.
     pub write_ms: u32,
+    /// How long a peer may say nothing before it is asked whether it is there, and then once more before its stream counts as lost, milliseconds;
+    /// 0 if it may be silent for ever. A thread that a handler blocks answers as little as one that is gone.
+    pub silence_ms: u32,
     /// How long a connection that has lost its stream waits for another one, milliseconds; 0 if it does not.
     pub resume_ms: u32,
+    /// How long an object lives that nobody holds, and references to the objects of a client that is away lead there once it is back,
+    /// milliseconds.
+    pub lease_ms: u32,
     /// Bytes that are kept until the other end has acknowledged them, so that they can be sent over another stream; and bytes that wait for
     /// that stream.
     pub resume_bytes: u32,
@@ -64,7 +70,9 @@ impl Default for Limits {
             session_bytes: 1024 * 1024,
             session_ms: 600_000,
             write_ms: 10_000,
+            silence_ms: 60_000,
             resume_ms: 30_000,
+            lease_ms: 30_000,
             resume_bytes: 1024 * 1024,
             suspended: 256,
         }
@@ -73,7 +81,7 @@ impl Default for Limits {
 
 impl Limits {
     /// Each limit: its name, its value, its unit.
-    pub fn table(&self) -> [(&'static str, u64, &'static str); 19] {
+    pub fn table(&self) -> [(&'static str, u64, &'static str); 21] {
         [
             ("max_message", self.max_message.into(), "bytes"),
             ("max_handshake", self.max_handshake.into(), "bytes"),
@@ -91,7 +99,9 @@ impl Limits {
             ("session_bytes", self.session_bytes.into(), "bytes"),
             ("session_ms", self.session_ms.into(), "ms"),
             ("write_ms", self.write_ms.into(), "ms"),
+            ("silence_ms", self.silence_ms.into(), "ms"),
             ("resume_ms", self.resume_ms.into(), "ms"),
+            ("lease_ms", self.lease_ms.into(), "ms"),
             ("resume_bytes", self.resume_bytes.into(), "bytes"),
             ("suspended", self.suspended.into(), "connections"),
         ]

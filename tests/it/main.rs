@@ -42,6 +42,7 @@ mod simulation;
 mod streams;
 mod strict;
 mod supervision;
+mod town;
 mod trees;
 mod watch;
 mod wire_properties;

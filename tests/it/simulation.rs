@@ -21,7 +21,7 @@
 mod client;
 mod history;
 mod mutant;
-mod network;
+pub(crate) mod network;
 mod server;
 mod world;
 

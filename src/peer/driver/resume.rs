@@ -164,6 +164,7 @@ impl Driver {
         match resumed {
             Ok(()) => {
                 slog::info!(self.shared.log, "connection goes on over another stream"; "peer" => peer);
+                self.silence.restart();
                 Ok(())
             }
             // The reason is what happened first.

@@ -13,15 +13,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The network of one simulated host.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct SimulatedNetwork {
+pub(crate) struct SimulatedNetwork {
     /// Some requests arrive twice; which, this seed says.
-    pub(super) repeats: Option<u64>,
+    pub(crate) repeats: Option<u64>,
     /// Some connections break when so many bytes have come; after how many, this seed says.
-    pub(super) breaks: Option<u64>,
+    pub(crate) breaks: Option<u64>,
     /// Calls arrive without their keys.
-    pub(super) takes_keys: bool,
+    pub(crate) takes_keys: bool,
     /// Nothing is ever accepted.
-    pub(super) deaf: bool,
+    pub(crate) deaf: bool,
 }
 
 impl Network for SimulatedNetwork {
