@@ -38,6 +38,7 @@ mod references;
 mod resume;
 mod retries;
 mod shutdown;
+mod silence;
 mod simulation;
 mod streams;
 mod strict;

@@ -23,6 +23,7 @@ use tokio::time::timeout;
 
 use crate::support::claim::Claim;
 use crate::support::pair::client_over;
+use crate::town;
 
 /// What the child is to be.
 const ROLE: &str = "TEST_SERVER_ROLE";
@@ -60,6 +61,8 @@ fn server() {
         "deaf" => program::main(hosts_and_never_runs()),
         "seeker" => program::main(pyroxene::serve("nobody.registers.this", || Ledger(book()))),
         "misconfigured" => program::main(misconfigured()),
+        "town" => program::main(town::processes::serve()),
+        "guests" => program::main(town::processes::visit()),
         role => panic!("{role} is no role"),
     };
     assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::SUCCESS));
@@ -107,26 +110,26 @@ async fn hosts_and_never_runs() {
 }
 
 /// The harness may have begun the line.
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     out.write_all(format!("\n{line}\n").as_bytes()).unwrap();
     out.flush().unwrap();
 }
 
 /// A child, killed when it is dropped.
-struct Server {
-    child: Child,
+pub(crate) struct Server {
+    pub(crate) child: Child,
     stdin: ChildStdin,
     stdout: Lines<BufReader<ChildStdout>>,
     book: PathBuf,
 }
 
 impl Server {
-    fn start(role: &str) -> Server {
+    pub(crate) fn start(role: &str) -> Server {
         Server::start_with(role, |_| {})
     }
 
-    fn start_with(role: &str, more: impl FnOnce(&mut Command)) -> Server {
+    pub(crate) fn start_with(role: &str, more: impl FnOnce(&mut Command)) -> Server {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let file = format!("book-{}-{number}", std::process::id());
@@ -144,7 +147,7 @@ impl Server {
     }
 
     /// The rest of the next line that begins so.
-    async fn line(&mut self, begin: &str) -> String {
+    pub(crate) async fn line(&mut self, begin: &str) -> String {
         let find = async {
             loop {
                 let line = self.stdout.next_line().await.unwrap().expect("it ended without saying so");
@@ -162,7 +165,7 @@ impl Server {
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
     }
 
-    async fn ended(&mut self) -> ExitStatus {
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
         timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap()
     }
 

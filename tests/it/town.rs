@@ -6,6 +6,7 @@
 
 mod guest;
 mod objects;
+pub(crate) mod processes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +79,8 @@ fn run(seed: u64, guests: u64, facts: &Facts, left: Option<&'static str>) -> Res
         let guest_seed = (seed << 16) + 256 * (number + 1);
         let (facts, left) = (facts.clone(), left.filter(|_| number == 0));
         sim.host(name(number), move || {
-            let guest = Guest { seed: guest_seed, facts: facts.clone(), left, until: Duration::from_secs(6) };
+            let (facts, until, pause_ms) = (facts.clone(), Duration::from_secs(6), 150);
+            let guest = Guest { seed: guest_seed, facts, left, until, pause_ms };
             async move {
                 guest
                     .live("town:7000", |seed| {

@@ -77,6 +77,8 @@ pub(super) struct Guest {
     pub(super) left: Option<&'static str>,
     /// How long it stays.
     pub(super) until: Duration,
+    /// Before each step it does nothing for at most so long.
+    pub(super) pause_ms: u64,
 }
 
 /// One stay in the town, as one client.
@@ -97,10 +99,9 @@ impl Guest {
         let mut stays = 0;
         while start.elapsed() < self.until {
             stays += 1;
-            let stay = Stay::begin(client(self.seed + stays), endpoint, &self.facts).await;
-            let mut stay = stay;
+            let mut stay = Stay::begin(client(self.seed + stays), endpoint, &self.facts).await;
             for _ in 0..rng.random_range(3..20) {
-                sleep(Duration::from_millis(rng.random_range(0..150))).await;
+                sleep(Duration::from_millis(rng.random_range(0..self.pause_ms))).await;
                 let what = rng.random_range(0..20);
                 timeout(PATIENCE, stay.step(what, &mut rng)).await.unwrap_or_else(|_| panic!("step {what} hangs"));
                 if start.elapsed() >= self.until {
