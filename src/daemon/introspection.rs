@@ -270,7 +270,9 @@ impl ObjectActor for DaemonObject {
                 });
             }
             4 => {
-                answer::<GetUsage>(invocation, |_| self.daemon.upgrade().map(|inner| inner.usage()).unwrap_or_default())
+                answer::<GetUsage>(invocation, |_| {
+                    self.daemon.upgrade().map(|inner| inner.usage()).unwrap_or_default()
+                });
             }
             5 => answer::<Describe>(invocation, |ask| self.find(&ask.object).map(|placed| self.describe(&placed))),
             6 => answer::<Watch>(invocation, |ask| watch(self.find(&ask.object).ok())),

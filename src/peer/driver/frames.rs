@@ -86,7 +86,7 @@ impl Driver {
     fn take(&mut self, frame: Frame) -> io::Result<()> {
         match frame.header.kind {
             MessageType::Bind => self.bind(&frame),
-            MessageType::Ping => self.ping(frame),
+            MessageType::Ping => self.ping(&frame),
             MessageType::Session => self.open_session(&frame),
             MessageType::Flush => self.flush(&frame),
             MessageType::Release => self.release(&frame),
@@ -160,7 +160,7 @@ impl Driver {
         Ok(())
     }
 
-    fn ping(&mut self, frame: Frame) {
+    fn ping(&mut self, frame: &Frame) {
         let header = frame.header;
         if &frame.payload[..] == b"pong" {
             // That it has come is all there is to it, however late.

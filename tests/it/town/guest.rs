@@ -294,7 +294,7 @@ impl Stay {
                     sleep(Duration::from_millis(100)).await;
                 }
                 self.carts.drain(..self.carts.len() - 1);
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
             "a watch" => {
                 let _watch = self.town().proxy().watch().await;
@@ -303,7 +303,7 @@ impl Stay {
                 while self.town().join(self.own.clone()).await.is_err() {
                     sleep(Duration::from_millis(100)).await;
                 }
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }

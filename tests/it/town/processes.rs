@@ -26,7 +26,7 @@ pub(crate) async fn serve() {
     let daemon = objects::daemon(client, "127.0.0.1:0", Some(2)).await.unwrap();
     objects::host(&daemon).await.unwrap();
     say(&format!("town {}", daemon.endpoint()));
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Some guests, each on a thread of its own, as if they were programs of their own.
