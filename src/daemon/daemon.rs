@@ -5,10 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use actix::{Actor, Addr};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
 use crate::client::client::Client;
 use crate::client::proxy::Proxy;
+use crate::daemon::current;
 use crate::daemon::drain;
 use crate::daemon::entry::Entry;
 use crate::daemon::error::{BindError, SpawnError};
@@ -107,6 +109,8 @@ pub(crate) struct Inner {
     pub(crate) incarnation: u128,
     pub(crate) placement: Arc<dyn Placement>,
     pub(crate) supervisor: Addr<Supervisor>,
+    /// That of the thread it was bound on, for what it does by itself.
+    pub(crate) runtime: Handle,
     /// Itself, for those who hold its objects.
     this: Weak<Inner>,
     endpoint: Endpoint,
@@ -193,6 +197,7 @@ impl Daemon {
             incarnation: rand::random(),
             placement,
             supervisor,
+            runtime: Handle::current(),
             endpoint: public.clone(),
             objects: Mutex::default(),
             sessions: Arc::new(Sessions::new(&config.limits)),
@@ -212,6 +217,7 @@ impl Daemon {
         }));
         let local: Weak<dyn LocalDaemon> = Arc::downgrade(&(Arc::clone(&daemon.0) as Arc<dyn LocalDaemon>));
         daemon.0.client.config().local.insert(public, local);
+        current::remember(&daemon);
         daemon
     }
 

@@ -59,6 +59,12 @@ fn advice(problem: &std::io::Error) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
+    /// There is no daemon that could host it, and none could be made.
+    #[error("there is no daemon for it: {problem}")]
+    NoDaemon {
+        /// Why none could be made.
+        problem: String,
+    },
     /// It is to belong to an object that is not there, or has ended.
     #[error("there is no object {owner:?} here that it could belong to; host that one first")]
     NoOwner {

@@ -124,9 +124,8 @@ impl Drop for Held {
     fn drop(&mut self) {
         let Some(inner) = self.daemon.upgrade() else { return };
         if inner.held.let_go(self.entry.id(), Instant::now()) {
-            let daemon = Weak::clone(&self.daemon);
-            // Whatever thread this is, that one has a runtime.
-            inner.placement.run(0, Box::new(move || drop(actix_rt::spawn(sweep(daemon)))));
+            // Whatever thread this is.
+            inner.runtime.spawn(sweep(Weak::clone(&self.daemon)));
         }
     }
 }

@@ -111,7 +111,7 @@ impl Keyed {
             changed: Arc::default(),
             saves: Semaphore::new(SAVES),
             daemon: Arc::downgrade(&daemon.0),
-            runtime: Handle::current(),
+            runtime: daemon.0.runtime.clone(),
             this: Weak::clone(this),
         });
         keyed.runtime.spawn(passivation::look_after(Weak::clone(&keyed.this), Arc::clone(&keyed.changed)));

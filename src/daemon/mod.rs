@@ -5,6 +5,7 @@
 
 pub mod allow;
 pub mod attributes;
+mod current;
 #[expect(clippy::module_inception, reason = "the file of `Daemon`, as each type has its own")]
 pub mod daemon;
 pub mod deliver;

@@ -31,6 +31,11 @@ impl Home {
         Home { daemon: Arc::downgrade(&daemon.0), id: id.clone() }
     }
 
+    /// The daemon, while it is there.
+    pub(crate) fn daemon(&self) -> Option<Daemon> {
+        self.daemon.upgrade().map(Daemon)
+    }
+
     /// The proxy to what is found there; `None` when it is gone.
     fn proxy<A: Interface + ?Sized>(&self) -> Option<Proxy<A>> {
         let daemon = Daemon(self.daemon.upgrade()?);
@@ -74,11 +79,15 @@ impl<A: ObjectActor + Interface> Proxy<A> {
     /// # }
     /// ```
     pub fn of(ctx: &Context<A>) -> Option<Proxy<A>> {
-        let addr = ctx.address();
-        let entry = lock().find(hash(&addr))?;
-        // The address of an actor that has ended may belong to another one now.
-        if entry.is_run_by(&addr.recipient()) { entry.home()?.proxy() } else { None }
+        of(&ctx.address())
     }
+}
+
+/// The proxy to an actor that a daemon knows.
+pub(super) fn of<A: ObjectActor + Interface>(addr: &Addr<A>) -> Option<Proxy<A>> {
+    let entry = lock().find(hash(addr))?;
+    // The address of an actor that has ended may belong to another one now.
+    if entry.is_run_by(&addr.clone().recipient()) { entry.home()?.proxy() } else { None }
 }
 
 impl<O: RemoteObject> Proxy<O> {

@@ -259,7 +259,7 @@ impl Daemon {
     where
         A: ObjectActor + Interface + RemoteObject,
     {
-        export(self, Some(name), addr)
+        export(self, Some(name), addr, false)
     }
 
     /// The same without a name: only those find the actor who are given the proxy. It is callable until it ends, or is
@@ -291,11 +291,19 @@ impl Daemon {
     where
         A: ObjectActor + Interface + RemoteObject,
     {
-        export(self, None, addr)
+        export(self, None, addr, false)
+    }
+
+    /// The same, until nobody holds it.
+    pub(super) fn export_while_held<A>(&self, addr: &Addr<A>) -> Result<Proxy<A>, SpawnError>
+    where
+        A: ObjectActor + Interface + RemoteObject,
+    {
+        export(self, None, addr, true)
     }
 }
 
-fn export<A>(daemon: &Daemon, name: Option<&str>, addr: &Addr<A>) -> Result<Proxy<A>, SpawnError>
+fn export<A>(daemon: &Daemon, name: Option<&str>, addr: &Addr<A>, while_held: bool) -> Result<Proxy<A>, SpawnError>
 where
     A: ObjectActor + Interface + RemoteObject,
 {
@@ -305,6 +313,9 @@ where
     let registration = Registration { name, id: None, owner: None, mailbox, allow: None, seat };
     let registered = registration.register::<A>(daemon, |_| None);
     let (placed, id) = registered.inspect_err(|_| placement.leave(seat))?;
+    if while_held {
+        daemon.0.held.insert(placed.entry.id());
+    }
     let (entry, made) = (Arc::clone(&placed.entry), proxy(daemon, &placed, &id));
     let policy = Restart::never();
     daemon.0.supervisor.do_send(Supervise { placed, start: None, policy, strategy: Strategy::OneForOne });

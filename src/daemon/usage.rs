@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::daemon::daemon::{Daemon, Inner};
 use crate::daemon::instances::Family;
+use crate::object::description::DAEMON_ID;
 
 /// What a daemon has at the moment. Where nobody calls it any more, all but [`objects`](Usage::objects) go back to nothing, some of them after
 /// half a minute in which their users may come back.
@@ -47,14 +48,14 @@ impl Daemon {
 
 impl Inner {
     pub(crate) fn usage(&self) -> Usage {
-        let placed: Vec<_> = self.objects().all().cloned().collect();
+        let placed: Vec<_> = self.objects().all().filter(|placed| **placed.entry.id() != *DAEMON_ID).cloned().collect();
         let instances: Vec<_> =
             placed.iter().filter_map(|placed| placed.family.as_ref()).flat_map(Family::entries).collect();
         let waiting =
             placed.iter().map(|placed| &placed.entry).chain(&instances).map(|entry| entry.waiting() as u64).sum();
         let now = Instant::now();
         Usage {
-            objects: placed.len().saturating_sub(1) as u64,
+            objects: placed.len() as u64,
             instances: instances.len() as u64,
             waiting,
             connections: (self.config.limits.connections as usize).saturating_sub(self.places.available_permits())

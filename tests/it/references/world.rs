@@ -79,6 +79,10 @@ impl Room {
         self.guests.extend(guests.into_values().filter_map(|(guest, _)| guest));
     }
 
+    pub fn leave_all(&mut self) {
+        self.guests.clear();
+    }
+
     pub fn guests(&self) -> Vec<GuestProxy> {
         self.guests.clone()
     }
