@@ -22,7 +22,7 @@ pub(crate) mod hold;
 pub mod in_flight;
 mod items;
 pub mod lane;
-mod passages;
+pub(crate) mod passages;
 mod promise_lane;
 mod promises;
 mod receipts;

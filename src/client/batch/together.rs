@@ -29,6 +29,7 @@ use crate::object::local_caller::Place;
 use crate::object::message::Never;
 use crate::object::outcome::{NotStarted, UNWRITABLE, Unknown};
 use crate::peer::in_flight::Answer;
+use crate::peer::passages::is_passage;
 use crate::wire::batch::SizedParts;
 use crate::wire::{BatchHead, BatchedCall, BatchedResult, Features, Flags, MessageType, SerializerId};
 
@@ -45,7 +46,7 @@ pub(crate) struct Together<C> {
     choices: Vec<Result<Choice, Box<NotStarted>>>,
     /// Why nothing of it can be sent.
     problem: Option<NotStarted>,
-    /// The peer speaks no batches.
+    /// The peer speaks no batches, or not for this object.
     unspoken: bool,
 }
 
@@ -94,8 +95,9 @@ impl<C: CallList> Request for Together<C> {
         let not_sent = |problem| NotStarted::NotSent { method: NAME.to_owned(), problem };
         self.problem = self.strange.then(|| not_sent("a call of another object's proxy is among its calls".to_owned()));
         self.unspoken = false;
-        if let Route::Remote(connection, _) = &binding.route {
-            self.unspoken = !connection.shared().features.contains(Features::BATCHES);
+        if let Route::Remote(connection, handle) = &binding.route {
+            // Whoever passes calls on does so one by one.
+            self.unspoken = is_passage(*handle as usize) || !connection.shared().features.contains(Features::BATCHES);
             let most = connection.shared().peer_limits.in_flight;
             if !self.unspoken && calls.count() > most.into() {
                 let problem = format!("it has {} calls, and its peer takes {most} at a time", calls.count());

@@ -86,6 +86,22 @@ async fn when_the_connection_in_between_is_lost_third_parties_are_told_the_truth
 }
 
 #[actix::test]
+async fn the_calls_of_a_batch_are_passed_on_one_by_one() {
+    let world = World::new().await;
+    let eve = world.visitor().await;
+    eve.room.enter(eve.guest.clone()).await.unwrap();
+    let (_client, guest) = passed_on(&world).await;
+    let lines = ["one", "two", "three"].map(|line| guest.hear(line.to_owned()));
+    let heard = guest.proxy().batch().add_all(lines).send().await;
+    assert_eq!(heard, [Ok(1), Ok(2), Ok(3)]);
+    let transfer = guest.proxy().batch().stop_at_fault();
+    let (failed, skipped) = transfer.add(guest.fail()).add(guest.hear("four".to_owned())).send().await;
+    assert!(matches!(failed, Err(CallError::Failed(_))), "{failed:?}");
+    assert!(matches!(skipped, Err(CallError::NotStarted(NotStarted::Skipped))), "{skipped:?}");
+    assert_eq!(eve.heard.all(), ["one", "two", "three"]);
+}
+
+#[actix::test]
 async fn what_cannot_be_passed_on_is_refused_and_never_runs() {
     let world = World::new().await;
     let eve = world.visitor().await;
