@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalDaemon;
@@ -42,6 +42,7 @@ use crate::peer::relays::Relays;
 use crate::peer::room::Room;
 use crate::peer::session::{Session, Sessions};
 use crate::peer::silence::{Looked, Silence};
+use crate::peer::timer::Timer;
 use crate::transport::Stream;
 use crate::wire::{Features, GoAway, MessageType, Taken};
 
@@ -108,7 +109,7 @@ pub(crate) struct Driver {
     stalled_since: Option<Instant>,
     /// Whether the peer is still there.
     silence: Silence,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Timer,
     stray: u32,
     wakers: Vec<Waker>,
     /// What it takes to go on over another stream, if the peer speaks of that.
@@ -159,7 +160,7 @@ impl Driver {
             partial_since: None,
             stalled_since: None,
             silence,
-            timer: None,
+            timer: Timer::default(),
             stray: 0,
             wakers: Vec::new(),
             resumption: None,
@@ -398,20 +399,13 @@ impl Driver {
             let (theirs, silence) = (self.expiry_of_theirs(answered, cx), self.silence.next(Instant::now));
             let next = [own, theirs, frame_end, write_end, silence].into_iter().flatten().min();
             let Some(next) = next else {
-                self.timer = None;
+                self.timer.stop();
                 return Ok(());
             };
-            match &mut self.timer {
-                Some(timer) if timer.deadline() <= next => {}
-                Some(timer) => timer.as_mut().reset(next),
-                None => self.timer = Some(Box::pin(tokio::time::sleep_until(next))),
-            }
-            let Some(timer) = &mut self.timer else { return Ok(()) };
-            if timer.as_mut().poll(cx).is_pending() {
+            if self.timer.poll(next, cx).is_pending() {
                 return Ok(());
             }
             let now = Instant::now();
-            self.timer = None;
             if frame_end.is_some_and(|end| end <= now) {
                 return Err(broken("it began a frame and did not finish it in time"));
             }

@@ -35,4 +35,5 @@ mod silence;
 mod stream;
 pub mod successor;
 mod tickets;
+mod timer;
 pub(crate) mod uploads;

@@ -150,7 +150,8 @@ impl Driver {
         self.received = self.taken();
         self.input = BytesMut::new();
         (self.output, self.sent, self.piece) = (Vec::new(), 0, Bytes::new());
-        (self.partial_since, self.stalled_since, self.timer) = (None, None, None);
+        (self.partial_since, self.stalled_since) = (None, None);
+        self.timer.stop();
         let Some(mut resumption) = self.resumption.take() else { return Err(problem) };
         let resumed = match &resumption.role {
             Role::Caller { redial, session } => {
