@@ -30,6 +30,7 @@ use crate::daemon::state::State;
 use crate::daemon::strategy::Strategy;
 use crate::daemon::supervisor::{Begin, Forget, Start, Supervise};
 use crate::object::outcome::NotStarted;
+use crate::object::panic;
 use crate::uri::ObjectId;
 
 pub use directory::DirectoryStore;
@@ -121,7 +122,9 @@ impl Keyed {
     /// The object with this key, as callers find it; `None` if there cannot be one.
     pub(crate) fn object(self: &Arc<Self>, key: &str) -> Option<Arc<KeyedObject>> {
         let id = ObjectId::new(&format!("{}.{key}", self.common.id())).ok()?;
-        let is_key = self.settings.keys.as_ref().is_none_or(|is_key| is_key(key));
+        // What cannot be judged is none.
+        let judge = |is_key: &Keys| panic::guard(|| is_key(key)).unwrap_or(false);
+        let is_key = self.settings.keys.as_ref().is_none_or(judge);
         is_key.then(|| Arc::new(KeyedObject::new(Arc::clone(self), id)))
     }
 

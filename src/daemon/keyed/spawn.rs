@@ -174,9 +174,11 @@ where
     pub async fn spawn(self) -> Result<Proxy<O>, SpawnError> {
         let SpawnKeyed { daemon, name, factory, store, mailbox, allow, settings } = self;
         let make = make(factory);
-        let registration = Registration { name: Some(&name), id: Some(&name), owner: None, mailbox, allow, seat: 0 };
-        let (placed, id) = registration
-            .register::<O>(&daemon, |common| Some(Family::Keyed(Keyed::new(&daemon, common, settings, store, make))))?;
+        let seat = daemon.0.placement.choose();
+        let registration = Registration { name: Some(&name), id: Some(&name), owner: None, mailbox, allow, seat };
+        let keyed = |common: &Arc<_>| Some(Family::Keyed(Keyed::new(&daemon, common, settings, store, make)));
+        let registered = registration.register::<O>(&daemon, keyed);
+        let (placed, id) = registered.inspect_err(|_| daemon.0.placement.leave(seat))?;
         placed.entry.open();
         let made = proxy(&daemon, &placed, &id);
         let (policy, strategy) = (Restart::never(), Strategy::OneForOne);
