@@ -1,7 +1,7 @@
 //! Calls of the peer for objects behind other connections: passed on as they are, and their replies passed back.
 //!
 //! A message is not decoded on its way, so both ends need only agree with each other about it. What needs more than one call and one reply
-//! (batches, streams, keys) is refused.
+//! (batches, streams) is refused. A call that is to run once is passed on once, and its reply kept here.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -11,15 +11,16 @@ use crate::codec::call::NamedCall;
 use crate::object::interface::MethodFlags;
 use crate::object::invocation::{Body, nearest};
 use crate::object::outcome::{Failure, NotStarted, Unknown, unwritable};
-use crate::object::reply::{Reply, WireReply};
+use crate::object::reply::{Reply, ReplySink, WireReply};
 use crate::peer::connection::Connection;
 use crate::peer::control;
-use crate::peer::driver::Driver;
+use crate::peer::driver::{Driver, once};
 use crate::peer::handshake;
 use crate::peer::hold::Hold;
 use crate::peer::in_flight::{Answer, Ending};
 use crate::peer::lane::Lane;
 use crate::peer::passages::Passage;
+use crate::peer::session::Waiter;
 use crate::wire::varint::write_varint;
 use crate::wire::{
     AnnotationId, Annotations, Bind, Flags, Frame, FrameWriter, Header, MessageType, Release, SerializerId, Target,
@@ -90,9 +91,9 @@ impl Driver {
     pub(super) fn pass_on(&self, header: Header, handle: usize, method: u32, body: Body, annotations: &Annotations) {
         let passage = lock(&self.passages).at(handle).cloned();
         let label = passage.as_ref().map_or_else(|| format!("handle {handle}"), |passage| passage.id.clone());
-        let lane = Lane::new(Arc::clone(&self.shared), Arc::from(label.as_str()), &[]);
-        let reply = WireReply {
-            sink: Arc::new(lane),
+        let lane = Arc::new(Lane::new(Arc::clone(&self.shared), Arc::from(label.as_str()), &[]));
+        let mut reply = WireReply {
+            sink: Arc::clone(&lane) as Arc<dyn ReplySink>,
             seq: header.seq,
             serializer: header.serializer,
             correlation: header.correlation,
@@ -102,20 +103,30 @@ impl Driver {
         };
         let refuse = |reply, why| Reply::wire(reply, None).fail(Failure::NotStarted(why));
         let Some(passage) = passage else { return refuse(reply, NotStarted::NoSuchObject { object: label }) };
-        if let Some(why) = judge(&passage, header, method, annotations) {
-            return refuse(reply, why);
+        let (name, known) = match judge(&passage, header, method) {
+            Ok((name, known)) => (name.to_owned(), known),
+            Err(why) => return refuse(reply, why),
+        };
+        if let Some(key) = annotations.find(AnnotationId::ONCE) {
+            // It is passed on once; its reply is kept here, for whoever comes back for it.
+            let waiter = Waiter { lane, seq: reply.seq, size: reply.size };
+            match once::admit(self.session.as_ref(), key, (&name, known), waiter, reply.oneway) {
+                Ok(Some(sink)) => reply.sink = sink,
+                Ok(None) => return,
+                Err(why) => return refuse(reply, why),
+            }
         }
         let default = u32::try_from(self.default_deadline.as_millis()).unwrap_or(u32::MAX);
         let left_ms = annotations.deadline_ms().unwrap_or(default);
         let limit = passage.connection.max_message();
         let there = passage.table.handle;
-        let name = passage.method(method).map_or_else(String::new, |(name, _)| name.to_owned());
         let flags = if reply.oneway { Flags::ONEWAY } else { Flags::default() };
         let write = |out: &mut Vec<u8>, seq: u16| {
             let mut frame =
                 FrameWriter::begin(out, MessageType::Invoke, header.serializer, flags, seq, header.correlation);
             frame.annotate(out, AnnotationId::DEADLINE, &left_ms.to_be_bytes());
-            for (id, value) in annotations.iter().filter(|(id, _)| *id != AnnotationId::DEADLINE) {
+            let own = [AnnotationId::DEADLINE, AnnotationId::ONCE];
+            for (id, value) in annotations.iter().filter(|(id, _)| !own.contains(id)) {
                 frame.annotate(out, id, value);
             }
             match write_call(&passage, header.serializer, method, body, out) {
@@ -136,26 +147,29 @@ impl Driver {
         // Started here, so that calls are passed on in the order in which they came.
         let started = passage.connection.start(there, patience, std::task::Waker::noop(), write);
         match started {
-            Ok(seq) => drop(tokio::spawn(pass_back(passage.connection, seq, (label, name), left_ms, reply))),
+            Ok(seq) => {
+                reply.sink.started(reply.seq);
+                drop(tokio::spawn(pass_back(passage.connection, seq, (label, name), left_ms, reply)));
+            }
             Err(error) => refuse(reply, error.not_started(label)),
         }
     }
 }
 
-/// Why a call cannot be passed on, if so.
-fn judge(passage: &Passage<Connection>, header: Header, method: u32, annotations: &Annotations) -> Option<NotStarted> {
+/// The name of the method, and what is known of it.
+///
+/// # Errors
+/// The call cannot be passed on.
+fn judge(passage: &Passage<Connection>, header: Header, method: u32) -> Result<(&str, MethodFlags), NotStarted> {
     let Some((name, known)) = passage.method(method) else {
         let (object, method) = (passage.id.clone(), format!("number {method}"));
-        return Some(NotStarted::NoSuchMethod { object, method, nearest: None });
+        return Err(NotStarted::NoSuchMethod { object, method, nearest: None });
     };
-    let problem = if known.contains(MethodFlags::STREAM) || header.flags.contains(Flags::ITEM_STREAM) {
-        "streams are not passed on to an object behind another connection; let its daemon listen, and call it there"
-    } else if annotations.find(AnnotationId::ONCE).is_some() {
-        "a call that runs once is not passed on to an object behind another connection; call it without a key"
-    } else {
-        return None;
-    };
-    Some(NotStarted::Unsupported { method: name.to_owned(), problem: problem.to_owned() })
+    if known.contains(MethodFlags::STREAM) || header.flags.contains(Flags::ITEM_STREAM) {
+        let problem = "streams are not passed on to an object behind another connection; let its daemon listen, and call it there";
+        return Err(NotStarted::Unsupported { method: name.to_owned(), problem: problem.to_owned() });
+    }
+    Ok((name, known))
 }
 
 /// The call as the object's own end knows it.

@@ -1,6 +1,7 @@
 //! Objects behind a connection, called by whoever was passed a reference, through the daemon at its other end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pyroxene::{CallError, Client, DynProxy, NotStarted, Proxy, Unknown, args};
 
@@ -102,6 +103,28 @@ async fn the_calls_of_a_batch_are_passed_on_one_by_one() {
 }
 
 #[actix::test]
+async fn a_call_that_runs_once_is_passed_on_once_however_often_its_caller_comes_back() {
+    let world = World::new().await;
+    let eve = world.visitor().await;
+    eve.room.enter(eve.guest.clone()).await.unwrap();
+    let flaky = Arc::new(Flaky::new(Arc::clone(&world.network), []));
+    let client = brittle_client_over(&(Arc::clone(&flaky) as _));
+    let uri = world.room_for(&client).await.guests().await.unwrap().remove(0).proxy().uri().clone();
+    let guest = GuestProxy::from(Proxy::<Guest>::connect_with(&client, uri).await.unwrap());
+    let call = tokio::spawn(guest.hear_slowly("once".to_owned()).once());
+    for _ in 0..3 {
+        settle().await;
+        flaky.reset_all();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert!(!call.is_finished());
+    assert_eq!(call.await.unwrap(), Ok(1));
+    assert!(flaky.attempts() > 3, "{}", flaky.attempts());
+    assert_eq!(guest.hear("and again".to_owned()).once().await, Ok(2));
+    assert_eq!(eve.heard.all(), ["once", "and again"]);
+}
+
+#[actix::test]
 async fn what_cannot_be_passed_on_is_refused_and_never_runs() {
     let world = World::new().await;
     let eve = world.visitor().await;
@@ -109,7 +132,6 @@ async fn what_cannot_be_passed_on_is_refused_and_never_runs() {
     let (client, guest) = passed_on(&world).await;
     let unsupported = |error: &NotStarted| matches!(error, NotStarted::Unsupported { .. });
     assert!(matches!(guest.count(3).await, Err(CallError::NotStarted(why)) if unsupported(&why)));
-    assert!(matches!(guest.hear("once".to_owned()).once().await, Err(CallError::NotStarted(why)) if unsupported(&why)));
     let uri = guest.proxy().uri().to_string();
     // Another number is nobody's.
     let last = uri.rfind('~').unwrap() - 1;

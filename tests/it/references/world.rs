@@ -36,6 +36,12 @@ impl Guest {
         heard.len() as u64
     }
 
+    /// The same after a while.
+    pub async fn hear_slowly(&mut self, line: String) -> u64 {
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        self.hear(line)
+    }
+
     #[remote(oneway)]
     pub fn overhear(&mut self, line: String) {
         self.heard.0.lock().unwrap().push(line);
