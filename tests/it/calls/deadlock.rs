@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
 use pyroxene::{Any, CallError, Daemon, NotStarted, Proxy, RemoteMessage, RemoteObject};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -78,6 +80,11 @@ impl Seat {
 
     pub fn count(&self) -> u64 {
         0
+    }
+
+    /// Asks the next one for its count, and keeps the object to itself meanwhile.
+    pub async fn ask(&mut self) -> bool {
+        self.next().count().await.is_ok()
     }
 }
 
@@ -216,4 +223,48 @@ async fn an_actor_whose_handlers_overlap_may_call_itself() {
     let there = pair.host("diver", factory).await;
     *own.lock().unwrap() = Some(Proxy::<Any>::lazy_with(&pair.client, there.uri().clone()));
     assert_eq!(there.send(Descend(30)).await, Ok(30));
+}
+
+/// Each holds itself and waits for the other, now and then both at once: no call comes back to where it began, so only time can tell. The one
+/// that has less of it goes first, and frees the other.
+#[actix::test]
+async fn two_objects_that_call_each_other_under_load_for_an_hour_never_hang() {
+    let setup = Setup::memory();
+    for here in [true, false] {
+        let (_, proxies, _daemons) = ring(&setup, &["a", "b"], here).await;
+        let start = Instant::now();
+        let hour = Duration::from_secs(3_600);
+        let callers = (0..6_u64).map(|number| {
+            let proxy = proxies[number as usize % 2].clone();
+            actix_rt::spawn(async move {
+                let mut rng = StdRng::seed_from_u64(number);
+                // For each minute, how many went well and how many did not.
+                let mut ended = vec![(0_u32, 0_u32); 60];
+                while start.elapsed() < hour {
+                    let asked = Instant::now();
+                    let outcome = proxy.ask().timeout_ms(rng.random_range(500..3_000)).await;
+                    assert!(asked.elapsed() < Duration::from_secs(5), "it took {:?}: {outcome:?}", asked.elapsed());
+                    let minute = &mut ended[(asked - start).as_secs() as usize / 60];
+                    if outcome == Ok(true) {
+                        minute.0 += 1
+                    } else {
+                        minute.1 += 1
+                    }
+                    tokio::time::sleep(Duration::from_millis(rng.random_range(0..400))).await;
+                }
+                ended
+            })
+        });
+        let mut all = vec![(0, 0); 60];
+        for caller in callers.collect::<Vec<_>>() {
+            for (minute, (well, badly)) in all.iter_mut().zip(caller.await.unwrap()) {
+                *minute = (minute.0 + well, minute.1 + badly);
+            }
+        }
+        assert!(all.iter().all(|(well, _)| *well > 0), "here: {here}: it went on all the time: {all:?}");
+        assert!(all.iter().any(|(_, badly)| *badly > 0), "here: {here}: they never met: {all:?}");
+        for proxy in &proxies {
+            assert_eq!(proxy.ask().await, Ok(true), "nothing is left of it");
+        }
+    }
 }
