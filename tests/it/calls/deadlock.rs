@@ -245,11 +245,8 @@ async fn two_objects_that_call_each_other_under_load_for_an_hour_never_hang() {
                     let outcome = proxy.ask().timeout_ms(rng.random_range(500..3_000)).await;
                     assert!(asked.elapsed() < Duration::from_secs(5), "it took {:?}: {outcome:?}", asked.elapsed());
                     let minute = &mut ended[(asked - start).as_secs() as usize / 60];
-                    if outcome == Ok(true) {
-                        minute.0 += 1
-                    } else {
-                        minute.1 += 1
-                    }
+                    let ended = if outcome == Ok(true) { &mut minute.0 } else { &mut minute.1 };
+                    *ended += 1;
                     tokio::time::sleep(Duration::from_millis(rng.random_range(0..400))).await;
                 }
                 ended
