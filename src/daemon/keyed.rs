@@ -166,7 +166,8 @@ impl Keyed {
         self.common.refuses().map_or(Ok(()), Err)?;
         let daemon = self.daemon.upgrade().ok_or_else(gone)?;
         let leaving = if roster.is_full() {
-            Some(roster.oldest(now, |active| active.is_idle()).ok_or_else(|| self.full())?)
+            let oldest = if roster.is_crowded() { None } else { roster.oldest(now, |active| active.is_idle()) };
+            Some(oldest.ok_or_else(|| self.full())?)
         } else {
             None
         };

@@ -476,6 +476,28 @@ async fn so_many_take_the_room_of_those_in_use() {
     assert_eq!((office.store.kept.len(), office.there()), (keys, 0));
 }
 
+#[actix::test]
+async fn no_more_wait_for_room_than_may_be_active() {
+    let office = Office::open(|spawn| spawn.at_most(2)).await;
+    for key in ["ann", "bob"] {
+        assert_eq!(office.tally(key).add().await, Ok(1));
+    }
+    settle().await;
+    office.store.takes_ms.store(1_000, Ordering::SeqCst);
+    let calls: Vec<_> = (0..50).map(|key| actix_rt::spawn(office.tally(&format!("new{key}")).add())).collect();
+    settle().await;
+    assert_eq!(office.daemon.usage().instances, 4);
+    let mut ran = 0;
+    for call in calls {
+        match call.await.unwrap() {
+            Ok(1) => ran += 1,
+            Err(CallError::NotStarted(NotStarted::Busy { .. })) => {}
+            outcome => panic!("{outcome:?}"),
+        }
+    }
+    assert_eq!(ran, 2);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Add(u8),

@@ -17,7 +17,7 @@ pub(super) struct Roster<T> {
     slots: HashMap<Arc<str>, Slot<T>>,
     /// Each object once. It has not been used before that time, and maybe since.
     order: BTreeSet<(Instant, Arc<str>)>,
-    /// Objects that are called and for which there is no room yet.
+    /// Objects that are called and for which there is no room yet; no more than may run.
     waiting: VecDeque<Arc<str>>,
     /// When objects were called that had nothing to save; out of date where they have been saved since.
     unsaved: VecDeque<(Instant, Arc<str>)>,
@@ -93,6 +93,11 @@ impl<T: Clone + PartialEq> Roster<T> {
     /// Whether one more would have to wait for room.
     pub(super) fn is_full(&self) -> bool {
         self.running >= self.most
+    }
+
+    /// Whether as many wait for room as may.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.waiting.len() >= self.most
     }
 
     /// The first that waits, if there is room now; it runs.
