@@ -243,7 +243,9 @@ impl Daemon {
         Spawn::new(self.clone(), Some(name), factory)
     }
 
-    /// Ends an object: those who wait are told, its name is free. What [belongs](Spawn::owner) to it ends before it, the latest first.
+    /// Ends an object: those who wait are told, its name is free. What [belongs](Spawn::owner) to it ends before it, the latest first. Objects with
+    /// [keys](Daemon::keyed) are ended by the name of all of them: their calls come to an end, and what is to be kept of them is saved, after this
+    /// has returned.
     pub fn stop(&self, name: &str) -> bool {
         let removed = {
             let mut objects = self.0.objects();
@@ -349,6 +351,17 @@ impl Inner {
         keyed.place(key)
     }
 
+    /// Where the object that is meant runs; anywhere, if it does not.
+    pub(crate) fn seat_of(&self, target: &Target) -> usize {
+        let objects = self.objects();
+        if let Some(placed) = objects.find(target) {
+            return placed.seat;
+        }
+        let keyed = objects.find_keyed(target);
+        drop(objects);
+        keyed.and_then(|(keyed, key)| keyed.seat(key)).unwrap_or(0)
+    }
+
     /// The objects of each name under which there are many.
     pub(crate) fn keyed(&self) -> Vec<Arc<Keyed>> {
         let objects = self.objects();
@@ -416,7 +429,7 @@ impl LocalDaemon for Inner {
         }
         let (keyed, key) = objects.find_keyed(target)?;
         drop(objects);
-        Some(Arc::new(keyed.object(key)?))
+        Some(keyed.object(key)?)
     }
 
     fn is_at(&self, endpoint: &Endpoint) -> bool {

@@ -18,6 +18,7 @@ use crate::daemon::state::State;
 use crate::object::ended::{Ended, Ending};
 use crate::object::interface::{Kind, Method};
 use crate::object::invocation::Invocation;
+use crate::object::local::Nameplate;
 use crate::object::outcome::NotStarted;
 
 /// Calls that one object runs before the others on its arbiter get their turn.
@@ -27,12 +28,11 @@ const RETRY_MS: u32 = 10;
 
 /// An object of a daemon.
 pub struct Entry {
-    id: Arc<str>,
+    nameplate: Nameplate,
     name: Option<Arc<str>>,
     kind: Kind,
     /// Where its callers find it; `None` for what no proxy leads to.
     home: Option<Home>,
-    capacity: usize,
     /// Who may call it; `None` lets everybody.
     allow: Option<Arc<dyn Allow>>,
     exclusive: Exclusive,
@@ -88,7 +88,9 @@ impl Entry {
         };
         let (exclusive, queue, current) = (Exclusive::new(), Mutex::new(queue), AtomicU64::new(0));
         let (observed, ended) = (AtomicU32::new(0), OnceLock::new());
-        Entry { id, name, kind, home: None, capacity, allow: None, exclusive, queue, current, observed, ended, on_loss }
+        let label = Arc::clone(name.as_ref().unwrap_or(&id));
+        let nameplate = Nameplate { id, label, methods: kind.methods, capacity };
+        Entry { nameplate, name, kind, home: None, allow: None, exclusive, queue, current, observed, ended, on_loss }
     }
 
     /// The same, callable by those only whom it allows.
@@ -116,9 +118,14 @@ impl Entry {
         self.lock().actor.as_deref() == Some(actor)
     }
 
+    /// What its callers know of it.
+    pub(crate) fn nameplate(&self) -> &Nameplate {
+        &self.nameplate
+    }
+
     /// Its id.
     pub fn id(&self) -> &Arc<str> {
-        &self.id
+        &self.nameplate.id
     }
 
     /// The name it was given, by which a `PYROLOC` URI finds it.
@@ -145,12 +152,12 @@ impl Entry {
 
     /// Its methods.
     pub fn methods(&self) -> &'static [Method] {
-        self.kind.methods
+        self.nameplate.methods
     }
 
     /// Calls that its queue holds at most.
     pub fn capacity(&self) -> usize {
-        self.capacity
+        self.nameplate.capacity
     }
 
     /// What it is doing.
@@ -194,7 +201,7 @@ impl Entry {
 
     /// What faults call it: its name if it has one.
     pub fn label(&self) -> &Arc<str> {
-        self.name.as_ref().unwrap_or(&self.id)
+        &self.nameplate.label
     }
 
     /// Which of its handlers has it to itself.
@@ -238,7 +245,7 @@ impl Entry {
     #[inline]
     pub(crate) fn denies(&self, invocation: &Invocation) -> Option<NotStarted> {
         let allow = self.allow.as_ref()?;
-        let method = self.kind.methods.get(invocation.method()).map_or("", |method| method.name);
+        let method = self.methods().get(invocation.method()).map_or("", |method| method.name);
         denies(allow, invocation.caller(), self.label(), method)
     }
 
@@ -259,7 +266,7 @@ impl Entry {
     /// How many calls it takes now.
     fn room(&self, queue: &Queue) -> usize {
         match queue.state {
-            State::Starting | State::Running => self.capacity.saturating_sub(queue.waiting.len()),
+            State::Starting | State::Running => self.capacity().saturating_sub(queue.waiting.len()),
             _ => 0,
         }
     }
@@ -305,7 +312,7 @@ impl Entry {
             return false;
         }
         // What is in a turn has left the queue, so a small queue has small turns.
-        let share = (self.capacity / 16).clamp(1, TURN);
+        let share = (self.capacity() / 16).clamp(1, TURN);
         if queue.waiting.len() <= share {
             std::mem::swap(&mut queue.waiting, turn);
         } else {
@@ -437,7 +444,7 @@ impl Entry {
             queue.state = State::Starting;
         }
         drop(queue);
-        (self.on_loss)(Arc::clone(&self.id), generation, loss);
+        (self.on_loss)(Arc::clone(self.id()), generation, loss);
     }
 
     /// Its actor is to be made anew although it has not failed, at this time: what runs comes to its end, what waits goes on to the next state.
@@ -566,6 +573,6 @@ impl Drop for Observed {
 
 impl std::fmt::Debug for Entry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Entry").field("id", &self.id).field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("Entry").field("id", self.id()).field("kind", &self.kind).finish_non_exhaustive()
     }
 }

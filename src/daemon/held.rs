@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use crate::daemon::daemon::{Daemon, Inner};
 use crate::daemon::entry::Entry;
 use crate::object::ended::Ended;
-use crate::object::interface::{Method, MethodFlags};
+use crate::object::interface::MethodFlags;
 use crate::object::invocation::Invocation;
-use crate::object::local::LocalObject;
+use crate::object::local::{LocalObject, Nameplate};
 use crate::wire::Chain;
 
 /// Such objects of one daemon, by id.
@@ -131,20 +131,8 @@ impl Drop for Held {
 }
 
 impl LocalObject for Held {
-    fn id(&self) -> &Arc<str> {
-        self.entry.id()
-    }
-
-    fn label(&self) -> &Arc<str> {
-        self.entry.label()
-    }
-
-    fn methods(&self) -> &'static [Method] {
-        self.entry.methods()
-    }
-
-    fn capacity(&self) -> usize {
-        self.entry.capacity()
+    fn nameplate(&self) -> &Nameplate {
+        self.entry.nameplate()
     }
 
     fn submit(&self, invocation: Invocation) {

@@ -97,8 +97,8 @@ impl Family {
         match self {
             Family::PerSession(family) => Arc::new(Arc::clone(family)),
             Family::PerCall(family) => Arc::new(Arc::clone(family)),
-            Family::Keyed(family) => Arc::new(Arc::clone(family)),
-            Family::Key(object) => Arc::new(Arc::clone(object)),
+            Family::Keyed(family) => Arc::clone(family) as Arc<dyn LocalObject>,
+            Family::Key(object) => Arc::clone(object) as Arc<dyn LocalObject>,
         }
     }
 

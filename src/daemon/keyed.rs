@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::daemon::daemon::{Daemon, Inner};
 use crate::daemon::entry::Entry;
+use crate::daemon::instances::Family;
 use crate::daemon::keyed::object::KeyedObject;
 use crate::daemon::keyed::roster::Roster;
 use crate::daemon::keyed::snapshot::TakeSnapshot;
@@ -29,6 +30,7 @@ use crate::daemon::spawn::report_loss;
 use crate::daemon::state::State;
 use crate::daemon::strategy::Strategy;
 use crate::daemon::supervisor::{Begin, Forget, Start, Supervise};
+use crate::object::local::LocalObject;
 use crate::object::outcome::NotStarted;
 use crate::object::panic;
 use crate::uri::ObjectId;
@@ -125,22 +127,28 @@ impl Keyed {
         // What cannot be judged is none.
         let judge = |is_key: &Keys| panic::guard(|| is_key(key)).unwrap_or(false);
         let is_key = self.settings.keys.as_ref().is_none_or(judge);
-        is_key.then(|| Arc::new(KeyedObject::new(Arc::clone(self), id)))
+        is_key.then(|| Arc::new(KeyedObject::new(Arc::clone(self), Arc::from(id.as_str()))))
     }
 
     /// What can be said of the object with this key now.
     pub(crate) fn place(self: &Arc<Self>, key: &str) -> Option<Placed> {
         let object = self.object(key)?;
-        let active = self.lock().find(object.object_id().as_str()).cloned();
+        let active = self.lock().find(object.id()).cloned();
         let (entry, seat) = match active {
             Some(active) => (Arc::clone(&active.entry), active.seat.load(Ordering::Relaxed)),
             None => {
-                let entry = self.entry(object.object_id())?;
+                let entry = self.entry(object.id())?;
                 entry.rest();
                 (entry, 0)
             }
         };
-        Some(Placed { entry, seat, family: Some(object.into()), owner: None })
+        Some(Placed { entry, seat, family: Some(Family::Key(object)), owner: None })
+    }
+
+    /// Where the object with this key runs, if it does.
+    pub(crate) fn seat(&self, key: &str) -> Option<usize> {
+        let id = format!("{}.{key}", self.common.id());
+        self.lock().find(&id).map(|active| active.seat.load(Ordering::Relaxed))
     }
 
     pub(crate) fn entries(&self) -> Vec<Arc<Entry>> {
@@ -151,10 +159,10 @@ impl Keyed {
     ///
     /// # Errors
     /// There is no room for it, or there are to be no new ones.
-    fn called(&self, id: &ObjectId) -> Result<Coming, NotStarted> {
+    fn called(&self, id: &Arc<str>) -> Result<Coming, NotStarted> {
         let now = Instant::now();
         let mut roster = self.lock();
-        if let Some((active, earlier)) = roster.called(id.as_str(), now) {
+        if let Some((active, earlier)) = roster.called(id, now) {
             let coming = Coming::new(active);
             drop(roster);
             if earlier {
@@ -172,7 +180,7 @@ impl Keyed {
             None
         };
         let entry = self.entry(id).ok_or_else(gone)?;
-        let key = id.as_str().get(self.common.id().len() + 1..).unwrap_or_default().into();
+        let key = id.get(self.common.id().len() + 1..).unwrap_or_default().into();
         let active = Arc::new(Active::new(entry, key));
         let coming = Coming::new(Arc::clone(&active));
         let runs = roster.insert(active.entry.id(), Arc::clone(&active), now);
@@ -188,16 +196,11 @@ impl Keyed {
     }
 
     /// What stays of an object while its actors come and go.
-    fn entry(&self, id: &ObjectId) -> Option<Arc<Entry>> {
-        let daemon = Daemon(self.daemon.upgrade()?);
-        let entry = Entry::new(
-            Arc::from(id.as_str()),
-            None,
-            *self.common.what(),
-            self.common.capacity(),
-            report_loss(&daemon.0),
-        );
-        Some(Arc::new(entry.at(Home::new(&daemon, id))))
+    fn entry(&self, id: &Arc<str>) -> Option<Arc<Entry>> {
+        let (daemon, home) = (Daemon(self.daemon.upgrade()?), ObjectId::new(id).ok()?);
+        let entry =
+            Entry::new(Arc::clone(id), None, *self.common.what(), self.common.capacity(), report_loss(&daemon.0));
+        Some(Arc::new(entry.at(Home::new(&daemon, &home))))
     }
 
     /// Makes its actor. Calls wait in its queue meanwhile.
@@ -252,20 +255,21 @@ impl Keyed {
 
     /// It is not active any more: it is forgotten, and those have room who wait for it.
     fn left(&self, active: &Active) {
-        active.end();
+        self.forget(active);
         let Some(daemon) = self.daemon.upgrade() else { return };
-        daemon.supervisor.do_send(Forget(Arc::clone(&active.entry)));
-        self.go_on(&daemon);
-    }
-
-    /// Those that wait are started while there is room for them.
-    fn go_on(&self, daemon: &Inner) {
         loop {
             let next = self.lock().next_waiting();
             match next {
-                Some((_, active)) => self.begin(daemon, &active),
+                Some(active) => self.begin(&daemon, &active),
                 None => return,
             }
+        }
+    }
+
+    fn forget(&self, active: &Active) {
+        active.end();
+        if let Some(daemon) = self.daemon.upgrade() {
+            daemon.supervisor.do_send(Forget(Arc::clone(&active.entry)));
         }
     }
 
@@ -313,9 +317,13 @@ impl Active {
         self.is_settled() && !self.entry.is_observed()
     }
 
-    /// Whether there is a state that could be saved.
-    fn has_state(&self) -> bool {
-        matches!(self.entry.state(), State::Running | State::Draining) && self.actor().is_some()
+    /// Whether nothing would be lost with it. One that is about to start, or has failed and is judged, has to wait for that.
+    fn may_leave(&self, is_saved: bool) -> bool {
+        match self.entry.state() {
+            State::Running | State::Draining => is_saved,
+            State::Failed(_) => true,
+            State::Starting | State::Gone | State::Passive => false,
+        }
     }
 
     /// This actor has its state.
@@ -323,8 +331,10 @@ impl Active {
         *self.lock() = Some(actor);
     }
 
+    /// The actor that has its state; none while it has no state.
     fn actor(&self) -> Option<Recipient<TakeSnapshot>> {
-        self.lock().clone()
+        let has_state = matches!(self.entry.state(), State::Running | State::Draining);
+        if has_state { self.lock().clone() } else { None }
     }
 
     /// Its actor ends.

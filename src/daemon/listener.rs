@@ -79,7 +79,7 @@ pub(crate) fn greet(inner: &Arc<Inner>, stream: Stream) {
 }
 
 fn hand_over(inner: &Arc<Inner>, greeting: Greeting, place: OwnedSemaphorePermit) {
-    let seat = inner.place_of(greeting.target()).map_or(0, |placed| placed.seat);
+    let seat = inner.seat_of(greeting.target());
     let log = inner.config.log.clone();
     let detached = match greeting.detach() {
         Ok(detached) => detached,

@@ -121,10 +121,10 @@ impl Objects {
     /// What is meant by a name or id behind which a key is said.
     pub(crate) fn find_keyed<'a>(&self, target: &'a Target) -> Option<(Arc<Keyed>, &'a str)> {
         let (Target::Id(text) | Target::Name(text)) = target else { return None };
-        let text = text.strip_prefix(':').unwrap_or(text);
         text.rmatch_indices('.').find_map(|(dot, _)| {
-            // They are called by their name, which is their id as well.
-            let placed = self.by_id.get(text.get(..dot)?)?;
+            // They are called by their name, which is their id as well, and which may be written absolute.
+            let name = text.get(..dot)?;
+            let placed = self.by_id.get(name).or_else(|| self.by_id.get(name.strip_prefix(':')?))?;
             let Some(Family::Keyed(keyed)) = &placed.family else { return None };
             Some((Arc::clone(keyed), text.get(dot + 1..)?))
         })

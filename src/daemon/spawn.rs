@@ -215,12 +215,10 @@ impl<O: RemoteObject> Spawn<O> {
             Family::new(instances, blueprint)
         };
         let (name, id, owner) = (name.as_deref(), id.as_deref(), owner.as_deref());
-        let registered = Registration { name, id, owner, mailbox, allow, seat }.register::<O>(&daemon, family);
+        let registered =
+            Registration { name, id, owner, mailbox, allow, seat, while_held }.register::<O>(&daemon, family);
         let (placed, id) = registered.inspect_err(|_| placement.leave(seat))?;
         let entry = Arc::clone(&placed.entry);
-        if while_held {
-            daemon.0.held.insert(entry.id());
-        }
         if placed.family.is_some() {
             entry.open();
             let made = proxy(&daemon, &placed, &id);
@@ -310,12 +308,9 @@ where
     let placement = &daemon.0.placement;
     let seat = placement.choose();
     let mailbox = daemon.0.config.mailbox;
-    let registration = Registration { name, id: None, owner: None, mailbox, allow: None, seat };
+    let registration = Registration { name, id: None, owner: None, mailbox, allow: None, seat, while_held };
     let registered = registration.register::<A>(daemon, |_| None);
     let (placed, id) = registered.inspect_err(|_| placement.leave(seat))?;
-    if while_held {
-        daemon.0.held.insert(placed.entry.id());
-    }
     let (entry, made) = (Arc::clone(&placed.entry), proxy(daemon, &placed, &id));
     let policy = Restart::never();
     daemon.0.supervisor.do_send(Supervise { placed, start: None, policy, strategy: Strategy::OneForOne });
@@ -326,7 +321,7 @@ where
     Ok(made)
 }
 
-/// What an object is called, and who may call it.
+/// What an object is called, who may call it, and for how long.
 pub(crate) struct Registration<'a> {
     pub(crate) name: Option<&'a str>,
     pub(crate) id: Option<&'a str>,
@@ -334,6 +329,7 @@ pub(crate) struct Registration<'a> {
     pub(crate) mailbox: usize,
     pub(crate) allow: Option<Arc<dyn Allow>>,
     pub(crate) seat: usize,
+    pub(crate) while_held: bool,
 }
 
 impl Registration<'_> {
@@ -372,6 +368,9 @@ impl Registration<'_> {
         let placed = Placed { entry, seat: self.seat, family, owner };
         objects.insert(placed.clone()).map_err(|name| SpawnError::Taken { name })?;
         drop(objects);
+        if self.while_held {
+            daemon.0.held.insert(placed.entry.id());
+        }
         daemon.0.changed.send_replace(());
         Ok((placed, id))
     }

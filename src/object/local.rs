@@ -13,16 +13,39 @@ use crate::object::outcome::NotStarted;
 use crate::uri::{Endpoint, ObjectId};
 use crate::wire::{Chain, Target};
 
+/// What is known of an object that runs in this process before it is called.
+#[derive(Clone, Debug)]
+pub struct Nameplate {
+    /// Its id.
+    pub id: Arc<str>,
+    /// What faults call it.
+    pub label: Arc<str>,
+    /// Its methods.
+    pub methods: &'static [Method],
+    /// Calls that its queue holds at most.
+    pub capacity: usize,
+}
+
 /// An object that runs in this process.
 pub trait LocalObject: Send + Sync {
+    /// What is known of it.
+    fn nameplate(&self) -> &Nameplate;
     /// Its id.
-    fn id(&self) -> &Arc<str>;
+    fn id(&self) -> &Arc<str> {
+        &self.nameplate().id
+    }
     /// What faults call it.
-    fn label(&self) -> &Arc<str>;
+    fn label(&self) -> &Arc<str> {
+        &self.nameplate().label
+    }
     /// Its methods.
-    fn methods(&self) -> &'static [Method];
+    fn methods(&self) -> &'static [Method] {
+        self.nameplate().methods
+    }
     /// Calls that its queue holds at most.
-    fn capacity(&self) -> usize;
+    fn capacity(&self) -> usize {
+        self.nameplate().capacity
+    }
     /// Whether each session calls an instance of its own, which [`of_session`](LocalObject::of_session) finds.
     fn is_per_session(&self) -> bool {
         false
@@ -36,12 +59,18 @@ pub trait LocalObject: Send + Sync {
     /// Puts a call into its queue; what it does not take, it answers.
     fn submit(&self, invocation: Invocation);
     /// Puts calls into its queue, in their order; what it does not take, it answers. Afterwards `invocations` is empty.
-    fn submit_all(&self, invocations: &mut VecDeque<Invocation>);
+    fn submit_all(&self, invocations: &mut VecDeque<Invocation>) {
+        invocations.drain(..).for_each(|invocation| self.submit(invocation));
+    }
     /// Whether it waits for the call that has this chain, and runs no such method meanwhile; then who waits, from itself to itself.
-    fn waits_for(&self, chain: &Chain, method: MethodFlags) -> Option<Vec<String>>;
+    fn waits_for(&self, _chain: &Chain, _method: MethodFlags) -> Option<Vec<String>> {
+        None
+    }
     /// Takes the calls out of its queue that nobody waits for or whose time is over, and answers them. The earliest deadline of those that
     /// are left.
-    fn sweep(&self) -> Option<Instant>;
+    fn sweep(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// A daemon that runs in this process.

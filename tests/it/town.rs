@@ -11,24 +11,21 @@ pub(crate) mod processes;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pyroxene::client::client::ClientConfig;
 use pyroxene::daemon::introspection::{DaemonObject, GetUsage};
-use pyroxene::naming::resolve::NameResolver;
-use pyroxene::object::local::LocalDaemons;
 use pyroxene::transport::Network;
 use pyroxene::{Client, Proxy, Usage};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::Instant;
 
-use crate::simulation::network::SimulatedNetwork;
+use crate::simulation::network::{SimulatedNetwork, world};
+use crate::support::pair::impatient_client;
 use guest::{Facts, Guest};
 use objects::{Town, TownProxy};
 
 const GUESTS: u64 = 50;
 /// The last fault is over, and all guests have left, by then.
 const CALM: Duration = Duration::from_secs(8);
-const TICK: Duration = Duration::from_millis(5);
 const SEEDS: u64 = 2;
 
 #[test]
@@ -60,14 +57,7 @@ fn whatever_is_left_behind_is_seen() {
 
 /// Runs the simulation of a seed to its end; what is left then, if anything is.
 fn run(seed: u64, guests: u64, facts: &Facts, left: Option<&'static str>) -> Result<(), String> {
-    let mut sim = turmoil::Builder::new()
-        .rng_seed(seed)
-        .tick_duration(TICK)
-        .simulation_duration(Duration::from_secs(60))
-        .min_message_latency(Duration::from_millis(1))
-        .max_message_latency(Duration::from_millis(20))
-        .tcp_capacity(4_096)
-        .build();
+    let mut sim = world(seed);
     sim.host("town", move || async move {
         let client = client(seed << 16, SimulatedNetwork::default());
         client.install();
@@ -172,17 +162,7 @@ fn client(seed: u64, network: SimulatedNetwork) -> Client {
 }
 
 fn client_with(network: Arc<dyn Network>, seed: Option<u64>) -> Client {
-    let config = ClientConfig {
-        timeout_ms: 2_000,
-        connect_timeout_ms: 500,
-        backoff_ms: (20, 200),
-        network,
-        local: LocalDaemons::default(),
-        seed,
-        limits: objects::limits(),
-        ..ClientConfig::default()
-    };
-    Client::new(config, Arc::new(NameResolver::default()))
+    impatient_client(network, seed, objects::limits())
 }
 
 /// Looks whether the town is as it was before anybody came; it gets some time for it.
@@ -194,16 +174,16 @@ async fn inspect(client: &Client, endpoint: &str, patience: Duration) -> Result<
     town.forget().retry().await.map_err(|error| format!("the town does not answer: {error}"))?;
     loop {
         let mut usage: Usage = monitor.send(GetUsage).retry().await.map_err(|error| error.to_string())?;
-        let alive = town.alive().retry().await.map_err(|error| error.to_string())?;
+        let [states, tasks] = town.alive().retry().await.map_err(|error| error.to_string())?;
         // The inspector itself has one connection, over which two objects are open.
         (usage.connections, usage.opened) = (usage.connections - 1, usage.opened.saturating_sub(2));
         let mut nothing = Usage::default();
         nothing.objects = objects::OBJECTS;
-        if usage == nothing && alive == 0 {
+        if usage == nothing && [states, tasks] == [0, 0] {
             return Ok(());
         }
         if start.elapsed() > patience {
-            return Err(format!("left are {usage:?}, and {alive} states of objects"));
+            return Err(format!("left are {usage:?}, {states} states of objects, and {tasks} tasks"));
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }

@@ -8,26 +8,14 @@ use tokio::time::Instant;
 
 use crate::daemon::entry::Entry;
 use crate::object::ended::Ended;
-use crate::object::interface::{Method, MethodFlags};
+use crate::object::interface::MethodFlags;
 use crate::object::invocation::Invocation;
-use crate::object::local::LocalObject;
+use crate::object::local::{LocalObject, Nameplate};
 use crate::wire::Chain;
 
 impl LocalObject for Arc<Entry> {
-    fn id(&self) -> &Arc<str> {
-        &self.id
-    }
-
-    fn label(&self) -> &Arc<str> {
-        Entry::label(self)
-    }
-
-    fn methods(&self) -> &'static [Method] {
-        self.kind.methods
-    }
-
-    fn capacity(&self) -> usize {
-        self.capacity
+    fn nameplate(&self) -> &Nameplate {
+        Entry::nameplate(self)
     }
 
     fn submit(&self, invocation: Invocation) {

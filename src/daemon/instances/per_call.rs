@@ -1,6 +1,5 @@
 //! An instance for each call.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch::Receiver;
@@ -12,15 +11,15 @@ use crate::daemon::instances::Blueprint;
 use crate::daemon::instances::table::Table;
 use crate::daemon::supervisor::BeginOnce;
 use crate::object::ended::Ended;
-use crate::object::interface::{Method, MethodFlags};
 use crate::object::invocation::Invocation;
-use crate::object::local::LocalObject;
+use crate::object::local::{LocalObject, Nameplate};
 use crate::object::outcome::NotStarted;
-use crate::wire::Chain;
 
 /// An object of which each call has an instance. They are made one after the other on one thread, so calls start in their order.
 pub(crate) struct PerCall {
     blueprint: Blueprint,
+    /// That of the object, whose queue is as many as there may be instances.
+    nameplate: Nameplate,
     table: Mutex<Table<Entry>>,
 }
 
@@ -39,7 +38,8 @@ impl Drop for Place {
 impl PerCall {
     pub(super) fn new(blueprint: Blueprint) -> Arc<PerCall> {
         let table = Mutex::new(Table::new(blueprint.most));
-        Arc::new(PerCall { blueprint, table })
+        let nameplate = Nameplate { capacity: blueprint.most, ..blueprint.common.nameplate().clone() };
+        Arc::new(PerCall { blueprint, nameplate, table })
     }
 
     pub(super) fn entries(&self) -> Vec<Arc<Entry>> {
@@ -71,21 +71,8 @@ impl PerCall {
 }
 
 impl LocalObject for Arc<PerCall> {
-    fn id(&self) -> &Arc<str> {
-        self.blueprint.common.id()
-    }
-
-    fn label(&self) -> &Arc<str> {
-        self.blueprint.common.label()
-    }
-
-    fn methods(&self) -> &'static [Method] {
-        self.blueprint.common.methods()
-    }
-
-    /// One for each instance.
-    fn capacity(&self) -> usize {
-        self.blueprint.most
+    fn nameplate(&self) -> &Nameplate {
+        &self.nameplate
     }
 
     fn ended(&self) -> Receiver<Option<Ended>> {
@@ -104,15 +91,6 @@ impl LocalObject for Arc<PerCall> {
             }
             Err(why) => invocation.turn_away(why),
         }
-    }
-
-    fn submit_all(&self, invocations: &mut VecDeque<Invocation>) {
-        invocations.drain(..).for_each(|invocation| self.submit(invocation));
-    }
-
-    /// No call meets an instance that another call has.
-    fn waits_for(&self, _: &Chain, _: MethodFlags) -> Option<Vec<String>> {
-        None
     }
 
     fn sweep(&self) -> Option<Instant> {

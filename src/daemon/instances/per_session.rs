@@ -15,9 +15,9 @@ use crate::daemon::spawn::report_loss;
 use crate::daemon::strategy::Strategy;
 use crate::daemon::supervisor::{Begin, Forget, Supervise};
 use crate::object::ended::Ended;
-use crate::object::interface::{Method, MethodFlags};
+use crate::object::interface::MethodFlags;
 use crate::object::invocation::Invocation;
-use crate::object::local::LocalObject;
+use crate::object::local::{LocalObject, Nameplate};
 use crate::object::outcome::NotStarted;
 use crate::wire::Chain;
 
@@ -103,20 +103,8 @@ impl Drop for Instance {
 
 /// What callers find before it is known whose instance they mean.
 impl LocalObject for Arc<PerSession> {
-    fn id(&self) -> &Arc<str> {
-        self.blueprint.common.id()
-    }
-
-    fn label(&self) -> &Arc<str> {
-        self.blueprint.common.label()
-    }
-
-    fn methods(&self) -> &'static [Method] {
-        self.blueprint.common.methods()
-    }
-
-    fn capacity(&self) -> usize {
-        self.blueprint.common.capacity()
+    fn nameplate(&self) -> &Nameplate {
+        self.blueprint.common.nameplate()
     }
 
     fn is_per_session(&self) -> bool {
@@ -134,36 +122,12 @@ impl LocalObject for Arc<PerSession> {
     fn submit(&self, invocation: Invocation) {
         invocation.turn_away(NotStarted::Elsewhere);
     }
-
-    fn submit_all(&self, invocations: &mut VecDeque<Invocation>) {
-        invocations.drain(..).for_each(|invocation| self.submit(invocation));
-    }
-
-    fn waits_for(&self, _: &Chain, _: MethodFlags) -> Option<Vec<String>> {
-        None
-    }
-
-    fn sweep(&self) -> Option<Instant> {
-        None
-    }
 }
 
 impl LocalObject for Instance {
     /// That of the object: its callers know no other.
-    fn id(&self) -> &Arc<str> {
-        self.family.blueprint.common.id()
-    }
-
-    fn label(&self) -> &Arc<str> {
-        self.entry.label()
-    }
-
-    fn methods(&self) -> &'static [Method] {
-        self.entry.methods()
-    }
-
-    fn capacity(&self) -> usize {
-        self.entry.capacity()
+    fn nameplate(&self) -> &Nameplate {
+        self.family.blueprint.common.nameplate()
     }
 
     fn ended(&self) -> Receiver<Option<Ended>> {

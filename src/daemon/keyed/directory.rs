@@ -43,7 +43,7 @@ impl DirectoryStore {
         let told = |problem: io::Error| {
             io::Error::new(problem.kind(), format!("cannot keep snapshots in {}: {problem}", path.display()))
         };
-        fs::create_dir_all(&path).map_err(told)?;
+        make(&path).map_err(told)?;
         let lock = File::options().create(true).write(true).truncate(false).open(path.join("lock")).map_err(told)?;
         lock.try_lock().map_err(|problem| {
             told(match problem {
@@ -103,10 +103,7 @@ fn found<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
 /// Writes beside it, then puts it in its place.
 fn write(file: &Path, snapshot: &[u8]) -> io::Result<()> {
     let parent = file.parent().unwrap_or(Path::new("."));
-    if !parent.is_dir() {
-        fs::create_dir_all(parent)?;
-        keep(parent.parent())?;
-    }
+    make(parent)?;
     let mut unfinished = file.as_os_str().to_owned();
     unfinished.push(UNFINISHED);
     let mut new = File::create(&unfinished)?;
@@ -116,11 +113,26 @@ fn write(file: &Path, snapshot: &[u8]) -> io::Result<()> {
     keep(Some(parent))
 }
 
+/// Makes a directory, and all that it is in, if they are not there.
+fn make(directory: &Path) -> io::Result<()> {
+    if directory.as_os_str().is_empty() || directory.is_dir() {
+        return Ok(());
+    }
+    let parent = directory.parent();
+    parent.map_or(Ok(()), make)?;
+    match fs::create_dir(directory) {
+        // Somebody else was faster.
+        Err(problem) if problem.kind() == ErrorKind::AlreadyExists => {}
+        made => made?,
+    }
+    keep(parent)
+}
+
 /// What is called how in a directory stays so when the machine stops.
 fn keep(directory: Option<&Path>) -> io::Result<()> {
     match directory {
         // Elsewhere a directory cannot be opened, and a rename is kept by itself.
-        Some(directory) if cfg!(unix) => File::open(directory)?.sync_all(),
+        Some(directory) if cfg!(unix) && !directory.as_os_str().is_empty() => File::open(directory)?.sync_all(),
         _ => Ok(()),
     }
 }

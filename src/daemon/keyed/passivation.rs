@@ -70,8 +70,8 @@ impl Keyed {
     /// Lets an object go, once its state is saved, unless somebody has called it since.
     async fn passivate(&self, id: &Arc<str>) {
         let saved = self.save(id).await;
-        // In this order: what is idle gets no state by itself.
-        let can = |active: &Arc<Active>, is_saved: bool| active.is_idle() && (is_saved || !active.has_state());
+        // In this order: what is idle does not change by itself.
+        let can = |active: &Arc<Active>, is_saved: bool| active.is_idle() && active.may_leave(is_saved);
         let taken = self.lock().take(id, can);
         if let Some(active) = taken {
             active.entry.remove();
@@ -128,7 +128,7 @@ impl Keyed {
 
     async fn write(&self, active: &Active) -> Result<(), String> {
         // What has no state has nothing to save.
-        let Some(actor) = active.actor().filter(|_| active.has_state()) else { return Ok(()) };
+        let Some(actor) = active.actor() else { return Ok(()) };
         let taken = timeout(PATIENCE, actor.send(TakeSnapshot)).await;
         let taken = taken.map_err(|_| "a call has it to itself; it is tried again later".to_owned())?;
         let (store, id) = (self.store()?, active.entry.id());
@@ -174,7 +174,7 @@ impl Keyed {
         for active in all {
             self.lock().remove(active.entry.id());
             active.entry.remove();
-            self.left(&active);
+            self.forget(&active);
         }
         let store = self.lock_store().take();
         drop(store);

@@ -101,13 +101,13 @@ impl<T: Clone + PartialEq> Roster<T> {
     }
 
     /// The first that waits, if there is room now; it runs.
-    pub(super) fn next_waiting(&mut self) -> Option<(Arc<str>, T)> {
+    pub(super) fn next_waiting(&mut self) -> Option<T> {
         while !self.is_full() {
             let id = self.waiting.pop_front()?;
             if let Some(slot) = self.slots.get_mut(&id) {
                 slot.runs = true;
                 self.running += 1;
-                return Some((id, slot.object.clone()));
+                return Some(slot.object.clone());
             }
         }
         None

@@ -175,7 +175,8 @@ where
         let SpawnKeyed { daemon, name, factory, store, mailbox, allow, settings } = self;
         let make = make(factory);
         let seat = daemon.0.placement.choose();
-        let registration = Registration { name: Some(&name), id: Some(&name), owner: None, mailbox, allow, seat };
+        let (name, id) = (Some(name.as_str()), Some(name.as_str()));
+        let registration = Registration { name, id, owner: None, mailbox, allow, seat, while_held: false };
         let keyed = |common: &Arc<_>| Some(Family::Keyed(Keyed::new(&daemon, common, settings, store, make)));
         let registered = registration.register::<O>(&daemon, keyed);
         let (placed, id) = registered.inspect_err(|_| daemon.0.placement.leave(seat))?;

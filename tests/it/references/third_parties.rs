@@ -5,24 +5,35 @@ use std::time::Duration;
 
 use pyroxene::{CallError, Client, DynProxy, NotStarted, Proxy, Unknown, args};
 
-use super::world::{Guest, GuestProxy, World};
+use super::world::{Guest, GuestProxy, Visitor, World};
 use crate::support::flaky::Flaky;
 use crate::support::pair::{brittle_client_over, client_over, settle};
 
 /// The one guest of the room, for a client that reaches the room's daemon over a connection only.
 async fn passed_on(world: &World) -> (Client, GuestProxy) {
     let client = client_over(&world.network);
-    let room = world.room_for(&client).await;
-    let uri = room.guests().await.unwrap().remove(0).proxy().uri().clone();
-    let guest = GuestProxy::from(Proxy::<Guest>::connect_with(&client, uri).await.unwrap());
+    let guest = passed_on_to(&client, world).await;
     (client, guest)
+}
+
+/// The same for this client.
+async fn passed_on_to(client: &Client, world: &World) -> GuestProxy {
+    let room = world.room_for(client).await;
+    let uri = room.guests().await.unwrap().remove(0).proxy().uri().clone();
+    GuestProxy::from(Proxy::<Guest>::connect_with(client, uri).await.unwrap())
+}
+
+/// A room with one guest.
+async fn room_of_eve() -> (World, Visitor) {
+    let world = World::new().await;
+    let eve = world.visitor().await;
+    eve.room.enter(eve.guest.clone()).await.unwrap();
+    (world, eve)
 }
 
 #[actix::test]
 async fn a_third_party_calls_an_object_behind_the_connection_of_another() {
-    let world = World::new().await;
-    let eve = world.visitor().await;
-    eve.room.enter(eve.guest.clone()).await.unwrap();
+    let (world, _eve) = room_of_eve().await;
     let (client, guest) = passed_on(&world).await;
     assert!(!guest.proxy().is_local());
     assert_eq!(guest.hear("hello".to_owned()).await.unwrap(), 1);
@@ -50,9 +61,7 @@ async fn guests_of_one_room_call_each_other() {
 
 #[actix::test]
 async fn many_calls_are_passed_on_at_once_and_given_up_one_by_one() {
-    let world = World::new().await;
-    let eve = world.visitor().await;
-    eve.room.enter(eve.guest.clone()).await.unwrap();
+    let (world, _eve) = room_of_eve().await;
     let (_client, guest) = passed_on(&world).await;
     let calls: Vec<_> = (0..200).map(|n| tokio::spawn(guest.hear(n.to_string()))).collect();
     for (n, call) in calls.into_iter().enumerate() {
@@ -88,9 +97,7 @@ async fn when_the_connection_in_between_is_lost_third_parties_are_told_the_truth
 
 #[actix::test]
 async fn the_calls_of_a_batch_are_passed_on_one_by_one() {
-    let world = World::new().await;
-    let eve = world.visitor().await;
-    eve.room.enter(eve.guest.clone()).await.unwrap();
+    let (world, eve) = room_of_eve().await;
     let (_client, guest) = passed_on(&world).await;
     let lines = ["one", "two", "three"].map(|line| guest.hear(line.to_owned()));
     let heard = guest.proxy().batch().add_all(lines).send().await;
@@ -104,13 +111,10 @@ async fn the_calls_of_a_batch_are_passed_on_one_by_one() {
 
 #[actix::test]
 async fn a_call_that_runs_once_is_passed_on_once_however_often_its_caller_comes_back() {
-    let world = World::new().await;
-    let eve = world.visitor().await;
-    eve.room.enter(eve.guest.clone()).await.unwrap();
+    let (world, eve) = room_of_eve().await;
     let flaky = Arc::new(Flaky::new(Arc::clone(&world.network), []));
     let client = brittle_client_over(&(Arc::clone(&flaky) as _));
-    let uri = world.room_for(&client).await.guests().await.unwrap().remove(0).proxy().uri().clone();
-    let guest = GuestProxy::from(Proxy::<Guest>::connect_with(&client, uri).await.unwrap());
+    let guest = passed_on_to(&client, &world).await;
     let call = tokio::spawn(guest.hear_slowly("once".to_owned()).once());
     for _ in 0..3 {
         settle().await;
@@ -126,9 +130,7 @@ async fn a_call_that_runs_once_is_passed_on_once_however_often_its_caller_comes_
 
 #[actix::test]
 async fn what_cannot_be_passed_on_is_refused_and_never_runs() {
-    let world = World::new().await;
-    let eve = world.visitor().await;
-    eve.room.enter(eve.guest.clone()).await.unwrap();
+    let (world, eve) = room_of_eve().await;
     let (client, guest) = passed_on(&world).await;
     let unsupported = |error: &NotStarted| matches!(error, NotStarted::Unsupported { .. });
     assert!(matches!(guest.count(3).await, Err(CallError::NotStarted(why)) if unsupported(&why)));

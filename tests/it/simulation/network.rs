@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use pyroxene::transport::network::BoxFuture;
 use pyroxene::transport::{Listener, Network, Stream};
@@ -10,6 +11,18 @@ use pyroxene::uri::Endpoint;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A world of simulated hosts, all of whose chances follow from the seed.
+pub(crate) fn world<'a>(seed: u64) -> turmoil::Sim<'a> {
+    turmoil::Builder::new()
+        .rng_seed(seed)
+        .tick_duration(Duration::from_millis(5))
+        .simulation_duration(Duration::from_secs(60))
+        .min_message_latency(Duration::from_millis(1))
+        .max_message_latency(Duration::from_millis(20))
+        .tcp_capacity(4_096)
+        .build()
+}
 
 /// The network of one simulated host.
 #[derive(Clone, Copy, Debug, Default)]

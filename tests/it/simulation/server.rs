@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pyroxene::client::client::ClientConfig;
 use pyroxene::daemon::placement::Here;
-use pyroxene::naming::resolve::NameResolver;
-use pyroxene::object::local::LocalDaemons;
+use pyroxene::wire::Limits;
 use pyroxene::{Client, Daemon, DaemonConfig, NameServer, Restart};
 use tokio::sync::Notify;
 
 use super::history::{Event, History};
 use super::mutant::Mutant;
 use super::network::SimulatedNetwork;
+use crate::support::pair::impatient_client;
 use crate::support::worker::Refused;
 
 /// Calls that the ledger's queue holds.
@@ -136,14 +135,5 @@ async fn daemon(client: Client, endpoint: &str) -> Result<Daemon, Box<dyn std::e
 
 /// A client of a simulated host.
 pub(super) fn client(seed: u64, network: SimulatedNetwork) -> Client {
-    let config = ClientConfig {
-        timeout_ms: 2_000,
-        connect_timeout_ms: 500,
-        backoff_ms: (20, 200),
-        network: Arc::new(network),
-        local: LocalDaemons::default(),
-        seed: Some(seed),
-        ..ClientConfig::default()
-    };
-    Client::new(config, Arc::new(NameResolver::default()))
+    impatient_client(Arc::new(network), Some(seed), Limits::default())
 }

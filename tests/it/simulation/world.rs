@@ -12,12 +12,12 @@ use tokio::sync::Notify;
 use super::client::Script;
 use super::history::{Event, History};
 use super::mutant::Mutant;
+use super::network;
 use super::server::{self, Server};
 
 const CLIENTS: u64 = 3;
 /// The last fault is over by then.
 const CALM: Duration = Duration::from_secs(6);
-const TICK: Duration = Duration::from_millis(5);
 
 /// Something done to the world.
 #[derive(Clone, Copy, Debug)]
@@ -43,14 +43,7 @@ enum Fault {
 
 /// Runs the simulation of a seed to its end.
 pub(super) fn run(seed: u64, mutant: Option<Mutant>) -> History {
-    let mut sim = turmoil::Builder::new()
-        .rng_seed(seed)
-        .tick_duration(TICK)
-        .simulation_duration(Duration::from_secs(60))
-        .min_message_latency(Duration::from_millis(1))
-        .max_message_latency(Duration::from_millis(20))
-        .tcp_capacity(4_096)
-        .build();
+    let mut sim = network::world(seed);
     let history = History::default();
     let restart = Arc::new(Notify::new());
     let server = Server {

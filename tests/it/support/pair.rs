@@ -7,6 +7,7 @@ use std::task::Poll;
 use pyroxene::client::client::{Client, ClientConfig, Resolver};
 use pyroxene::daemon::placement::Here;
 use pyroxene::daemon::spawn::Spawn;
+use pyroxene::naming::resolve::NameResolver;
 use pyroxene::object::interface::Interface;
 use pyroxene::object::local::LocalDaemons;
 use pyroxene::object::outcome::NotStarted;
@@ -171,6 +172,21 @@ pub(crate) async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Outp
 pub(crate) async fn settle() {
     // Paused time moves on only when nothing else can be done.
     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+}
+
+/// A client that knows names, and waits for nothing long: where much goes wrong.
+pub(crate) fn impatient_client(network: Arc<dyn Network>, seed: Option<u64>, limits: Limits) -> Client {
+    let config = ClientConfig {
+        timeout_ms: 2_000,
+        connect_timeout_ms: 500,
+        backoff_ms: (20, 200),
+        network,
+        local: LocalDaemons::default(),
+        seed,
+        limits,
+        ..ClientConfig::default()
+    };
+    Client::new(config, Arc::new(NameResolver::default()))
 }
 
 /// A client over `network` that knows of no daemon in this process, and of no names.

@@ -7,6 +7,8 @@ use pyroxene::daemon::placement::Here;
 use pyroxene::wire::Limits;
 use pyroxene::{Client, Daemon, DaemonConfig, Instances, Items, Proxy, RemoteAttributes, Restart, Snapshot, Strategy};
 
+use tokio::runtime::Handle;
+
 use super::guest::VisitorProxy;
 
 /// Objects that are there for good.
@@ -37,6 +39,9 @@ impl Drop for One {
 pub(super) struct Town {
     daemon: Daemon,
     alive: Alive,
+    runtime: Handle,
+    /// Tasks that there were before anybody came.
+    tasks: usize,
     guests: Vec<VisitorProxy>,
     carts: Vec<CartProxy>,
 }
@@ -59,8 +64,8 @@ impl Town {
 
     /// A new cart, for as long as anybody holds it.
     pub async fn open(&mut self) -> CartProxy {
-        let (alive, cart) = (self.alive.clone(), self.daemon.host(Cart::factory(&self.alive)).while_held());
-        drop(alive);
+        let alive = self.alive.clone();
+        let cart = self.daemon.host(move || Cart { items: 0, _one: alive.one() }).while_held();
         cart.spawn().await.expect("there is room").into()
     }
 
@@ -77,10 +82,11 @@ impl Town {
         self.carts.clear();
     }
 
-    /// How many states there are of objects that come and go.
+    /// How many states there are of objects that come and go, and how many tasks more than before anybody came.
     #[remote(idempotent)]
-    pub fn alive(&self) -> u64 {
-        self.alive.0.load(Ordering::SeqCst)
+    pub fn alive(&self) -> [u64; 2] {
+        let tasks = self.runtime.metrics().num_alive_tasks().wrapping_sub(self.tasks);
+        [self.alive.0.load(Ordering::SeqCst), tasks as u64]
     }
 
     /// Loses all it remembers.
@@ -92,13 +98,6 @@ impl Town {
 pub(super) struct Cart {
     items: u64,
     _one: One,
-}
-
-impl Cart {
-    fn factory(alive: &Alive) -> impl Fn() -> Cart + Send + 'static {
-        let alive = alive.clone();
-        move || Cart { items: 0, _one: alive.one() }
-    }
 }
 
 #[pyroxene::remote]
@@ -235,8 +234,17 @@ pub(super) async fn host(daemon: &Daemon) -> Result<(), Box<dyn std::error::Erro
     let alive = Alive::default();
     let often = || Restart::on_failure().at_most(u32::MAX).backoff_ms(1..20);
     let town = {
-        let (daemon, alive) = (daemon.clone(), alive.clone());
-        move || Town { daemon: daemon.clone(), alive: alive.clone(), guests: Vec::new(), carts: Vec::new() }
+        let (daemon, alive, runtime) = (daemon.clone(), alive.clone(), Handle::current());
+        // One more looks after the tallies, below.
+        let tasks = runtime.metrics().num_alive_tasks() + 1;
+        move || Town {
+            daemon: daemon.clone(),
+            alive: alive.clone(),
+            runtime: runtime.clone(),
+            tasks,
+            guests: Vec::new(),
+            carts: Vec::new(),
+        }
     };
     daemon.object("town", town).id("town").restart(often()).spawn().await?;
     let of = alive.clone();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pyroxene::Client;
 use pyroxene::transport::{Network, SystemNetwork};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -59,22 +60,38 @@ fn link(seed: u64) -> Arc<dyn Network> {
     Arc::new(Flaky::new(Arc::new(SystemNetwork), plans.collect::<Vec<_>>()))
 }
 
+/// `TOWN_WAVES=n` lets them come so often, and says how much memory the town has after each wave.
 #[actix::test]
+#[expect(clippy::print_stderr, reason = "the figures of a long run are for whoever started it")]
 async fn of_fifty_guests_in_processes_that_end_or_are_killed_nothing_is_left() {
+    let waves = std::env::var("TOWN_WAVES").map_or(1, |waves| waves.parse().unwrap());
     let mut town = Server::start("town");
     let endpoint = town.line("town ").await;
+    let client = client_with(Arc::new(SystemNetwork), None);
+    for wave in 0..waves {
+        come_and_go(&endpoint, &client, wave).await;
+        if let Err(left) = inspect(&client, &endpoint, Duration::from_secs(60)).await {
+            panic!("{left}");
+        }
+        let id = town.child.id().unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        let memory = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("unknown");
+        eprintln!("wave {wave}: {memory}");
+    }
+}
+
+async fn come_and_go(endpoint: &str, client: &Client, wave: u64) {
     let mut processes: Vec<_> = (0..PROCESSES)
         .map(|number| {
             Server::start_with("guests", |command| {
-                command.env(TOWN, &endpoint).env(SEED, number.to_string());
+                command.env(TOWN, endpoint).env(SEED, (wave * PROCESSES + number).to_string());
             })
         })
         .collect();
     for process in &mut processes {
         process.line("begun").await;
     }
-    let client = client_with(Arc::new(SystemNetwork), None);
-    let seen = inspect(&client, &endpoint, Duration::ZERO).await.unwrap_err();
+    let seen = inspect(client, endpoint, Duration::ZERO).await.unwrap_err();
     assert!(seen.contains("left are"), "there are guests: {seen}");
     // As if their machines were gone, in the middle of everything.
     for process in &mut processes[..2] {
@@ -83,8 +100,5 @@ async fn of_fifty_guests_in_processes_that_end_or_are_killed_nothing_is_left() {
     for process in &mut processes[2..] {
         assert_eq!(process.line("done ").await, "true", "not everything was done");
         assert!(process.ended().await.success());
-    }
-    if let Err(left) = inspect(&client, &endpoint, Duration::from_secs(60)).await {
-        panic!("{left}");
     }
 }

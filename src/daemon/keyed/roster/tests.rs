@@ -22,7 +22,7 @@ fn the_one_that_was_not_used_for_the_longest_time_makes_room() {
     assert!(!roster.insert(&id("d"), "d", now), "it waits");
     assert_eq!(roster.next_waiting(), None);
     roster.remove("a");
-    assert_eq!(roster.next_waiting(), Some((id("d"), "d")));
+    assert_eq!(roster.next_waiting(), Some("d"));
     assert_eq!(roster.next_waiting(), None);
 }
 
