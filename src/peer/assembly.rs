@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use bytes::BufMut;
+use bytes::buf::Limit;
 use tokio::time::Instant;
 
 use crate::wire::chunk::{CHUNK_BYTES, CHUNKED};
 use crate::wire::{Frame, HEADER_LEN, Header, MessageType};
+
+/// Memory that a message of at least as much is given when it begins, bytes: what is not written to is only a range of addresses.
+const AT_ONCE: usize = 1024 * 1024 + 4096;
 
 /// The messages of a peer of which some chunks have come.
 #[derive(Debug, Default)]
@@ -57,13 +62,78 @@ impl Assemblies {
         let open = &mut self.0[at];
         open.add(piece, now)?;
         // One without bytes says that no more will come.
-        if piece.is_empty() || open.came == open.whole {
-            let done = self.0.swap_remove(at);
-            let kept = done.kept.filter(|_| done.came == done.whole);
-            let frame = kept.map(|bytes| Frame::from_chunks(bytes, max_message));
-            return frame.transpose().map_err(|_| "it sent a message in chunks that is none");
+        if piece.is_empty() || open.came == open.whole { self.finish(at, max_message) } else { Ok(None) }
+    }
+
+    /// The message at this place, from which nothing more will come.
+    fn finish(&mut self, at: usize, max_message: u32) -> Result<Option<Frame>, &'static str> {
+        let done = self.0.swap_remove(at);
+        let kept = done.kept.filter(|_| done.came == done.whole);
+        let frame = kept.map(|bytes| Frame::from_chunks(bytes, max_message));
+        frame.transpose().map_err(|_| "it sent a message in chunks that is none")
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The beginning of a chunk has come, of which the header says that it is this one: where its rest can be read to, unless it has to come
+    /// whole. Of a message that has not begun, or is only passed over, it has.
+    ///
+    /// # Errors
+    /// As [`arrived`](Assemblies::arrived).
+    pub(crate) fn land(
+        &mut self,
+        chunk: &Header,
+        beginning: &[u8],
+        now: Instant,
+    ) -> Result<Option<Landing>, &'static str> {
+        let (number, len) = (chunk.seq, chunk.payload_len as usize);
+        let Some(open) = self.0.iter_mut().find(|open| open.number == number && open.kept.is_some()) else {
+            return Ok(None);
+        };
+        if len > open.whole - open.came {
+            return Err(SURPLUS);
         }
-        Ok(None)
+        open.add(beginning, now)?;
+        Ok(Some(Landing { number, came: beginning.len(), left: len - beginning.len() }))
+    }
+
+    /// Room for what is missing of a chunk; `None` if its message is not known any more.
+    pub(crate) fn room(&mut self, landing: &Landing) -> Option<Limit<&mut Vec<u8>>> {
+        let open = self.0.iter_mut().find(|open| open.number == landing.number)?;
+        open.make_room(landing.left);
+        Some(open.kept.as_mut()?.limit(landing.left))
+    }
+
+    /// So many bytes of a chunk were read to its room: the message, if it is whole now.
+    ///
+    /// # Errors
+    /// As [`arrived`](Assemblies::arrived).
+    pub(crate) fn landed(
+        &mut self,
+        landing: &mut Landing,
+        bytes: usize,
+        max_message: u32,
+        now: Instant,
+    ) -> Result<Option<Frame>, &'static str> {
+        landing.came += bytes;
+        landing.left -= bytes.min(landing.left);
+        let Some(at) = self.0.iter().position(|open| open.number == landing.number) else { return Ok(None) };
+        self.0[at].count(bytes, now);
+        if self.0[at].came == self.0[at].whole { self.finish(at, max_message) } else { Ok(None) }
+    }
+
+    /// What has come of a chunk will come again, with the rest of it.
+    pub(crate) fn take_back(&mut self, landing: &Landing) {
+        if let Some(open) = self.0.iter_mut().find(|open| open.number == landing.number) {
+            open.came -= landing.came;
+            if let Some(kept) = &mut open.kept {
+                kept.truncate(open.came);
+            }
+        }
     }
 
     /// Bytes of the calls that are being put together, those too that have not come yet.
@@ -77,6 +147,29 @@ impl Assemblies {
         self.0.iter().map(|open| open.since + time).min()
     }
 }
+
+/// A chunk of which the rest is read straight to where it belongs.
+#[derive(Debug)]
+pub(crate) struct Landing {
+    number: u16,
+    /// Bytes of it that have come, and those that have not.
+    came: usize,
+    left: usize,
+}
+
+impl Landing {
+    /// Bytes of the frame that are there, with its header.
+    pub(crate) fn begun(&self) -> usize {
+        HEADER_LEN + self.came
+    }
+
+    /// Whether all of it is there.
+    pub(crate) fn is_over(&self) -> bool {
+        self.left == 0
+    }
+}
+
+const SURPLUS: &str = "it sent more of a message in chunks than it had announced";
 
 impl Assembly {
     fn begin(
@@ -109,20 +202,31 @@ impl Assembly {
 
     fn add(&mut self, piece: &[u8], now: Instant) -> Result<(), &'static str> {
         if piece.len() > self.whole - self.came {
-            return Err("it sent more of a message in chunks than it had announced");
+            return Err(SURPLUS);
         }
-        self.came += piece.len();
-        if self.came - self.then >= CHUNK_BYTES {
-            (self.since, self.then) = (now, self.came);
-        }
+        self.make_room(piece.len());
         if let Some(bytes) = &mut self.kept {
-            if bytes.capacity() < self.came {
-                // What is not there yet has no more memory than what is.
-                bytes.reserve_exact((2 * self.came).min(self.whole) - bytes.len());
-            }
             bytes.extend_from_slice(piece);
         }
+        self.count(piece.len(), now);
         Ok(())
+    }
+
+    fn count(&mut self, bytes: usize, now: Instant) {
+        self.came += bytes;
+        if self.came.saturating_sub(self.then) >= CHUNK_BYTES {
+            (self.since, self.then) = (now, self.came);
+        }
+    }
+
+    /// What is not there yet has no more memory than what is, or than [`AT_ONCE`].
+    fn make_room(&mut self, bytes: usize) {
+        if let Some(kept) = &mut self.kept
+            && kept.capacity() - kept.len() < bytes
+        {
+            let least = kept.len() + bytes;
+            kept.reserve_exact((2 * least).max(AT_ONCE).min(self.whole) - kept.len());
+        }
     }
 }
 
@@ -132,7 +236,7 @@ mod tests {
     use super::*;
     use crate::wire::{CorrelationId, Flags, FrameWriter, SerializerId};
 
-    const LIMIT: u32 = 1024 * 1024;
+    const LIMIT: u32 = 4 * 1024 * 1024;
 
     fn message(kind: MessageType, bytes: usize) -> Vec<u8> {
         let mut out = Vec::new();
@@ -178,18 +282,64 @@ mod tests {
     fn memory_is_taken_for_what_has_come() {
         let mut open = Assemblies::default();
         let large = message(MessageType::Invoke, LIMIT as usize);
-        for piece in large.chunks(1_000).take(20) {
+        for piece in large.chunks(100_000).take(30) {
             arrive(&mut open, 0, piece).unwrap();
             let assembly = &open.0[0];
             let capacity = assembly.kept.as_ref().map_or(0, Vec::capacity);
-            assert!(capacity <= 2 * assembly.came, "{capacity} for {}", assembly.came);
+            assert!(capacity <= AT_ONCE.max(2 * assembly.came), "{capacity} for {}", assembly.came);
         }
         open = Assemblies::default();
-        for piece in large.chunks(1_000) {
+        for piece in large.chunks(100_000) {
             let passed = open.arrived(&chunk(0, piece), LIMIT, Instant::now(), |_, _| Ok(Verdict::PassOver));
             assert!(passed.unwrap().is_none());
         }
         assert!(open.0.is_empty());
+    }
+
+    #[test]
+    fn the_rest_of_a_chunk_is_read_to_where_it_belongs() {
+        let mut open = Assemblies::default();
+        let (whole, now) = (message(MessageType::Invoke, 1_000), Instant::now());
+        let second = chunk(3, &whole[100..]).header;
+        assert!(open.land(&second, &whole[100..150], now).unwrap().is_none(), "there is no such message");
+        arrive(&mut open, 3, &whole[..100]).unwrap();
+        let mut landing = open.land(&second, &whole[100..150], now).unwrap().unwrap();
+        for (from, until) in [(150, 151), (151, 700), (700, whole.len())] {
+            let mut room = open.room(&landing).unwrap();
+            assert_eq!(room.remaining_mut(), whole.len() - from, "no more than is missing");
+            room.put_slice(&whole[from..until]);
+            let frame = open.landed(&mut landing, until - from, LIMIT, now).unwrap();
+            assert_eq!(frame.is_some(), landing.is_over());
+            if let Some(frame) = frame {
+                assert_eq!(&frame.payload[..], &whole[HEADER_LEN..]);
+            }
+        }
+        assert!(open.is_empty() && open.room(&landing).is_none());
+    }
+
+    #[test]
+    fn half_a_chunk_can_be_taken_back() {
+        let mut open = Assemblies::default();
+        let (whole, now) = (message(MessageType::Invoke, 1_000), Instant::now());
+        arrive(&mut open, 3, &whole[..100]).unwrap();
+        let second = chunk(3, &whole[100..]);
+        let mut landing = open.land(&second.header, &whole[100..150], now).unwrap().unwrap();
+        open.room(&landing).unwrap().put_slice(&whole[150..600]);
+        assert!(open.landed(&mut landing, 450, LIMIT, now).unwrap().is_none());
+        assert_eq!(landing.begun(), HEADER_LEN + 500);
+        open.take_back(&landing);
+        let frame = open.arrived(&second, LIMIT, now, |_, _| Err("it is known")).unwrap().unwrap();
+        assert_eq!(&frame.payload[..], &whole[HEADER_LEN..]);
+    }
+
+    #[test]
+    fn a_chunk_that_claims_too_much_does_not_land() {
+        let mut open = Assemblies::default();
+        let whole = message(MessageType::Invoke, 1_000);
+        arrive(&mut open, 0, &whole[..100]).unwrap();
+        let mut header = chunk(0, &[]).header;
+        header.payload_len = whole.len() as u32 - 99;
+        assert_eq!(open.land(&header, &[], Instant::now()).unwrap_err(), SURPLUS);
     }
 
     #[test]

@@ -24,13 +24,13 @@ use std::sync::{Arc, Mutex, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::Instant;
 
 use crate::object::invocation::Invocation;
 use crate::object::local::LocalDaemon;
-use crate::peer::assembly::Assemblies;
+use crate::peer::assembly::{Assemblies, Landing};
 use crate::peer::connection::{Connection, Leaving, Shared, State};
 use crate::peer::control;
 use crate::peer::driver::resume::Resumption;
@@ -52,6 +52,8 @@ const KEEP_BUFFER: usize = 256 * 1024;
 const TURN: usize = 64 * 1024;
 /// Pieces of large messages that are written until the peer is read again: as much as a socket's buffer usually takes.
 const PIECES: u32 = 4;
+/// Bytes that are read at a time while large messages come: the header of the next chunk, and little of what is read to its place.
+const BETWEEN: usize = 1024;
 /// The number of a PING: no call has it.
 const PING: u16 = u16::MAX;
 /// How long a peer that was hung up on may take to read to the end and hang up itself.
@@ -88,6 +90,8 @@ pub(crate) struct Driver {
     piece: Bytes,
     /// Large messages of which some chunks have come.
     assemblies: Assemblies,
+    /// The chunk of which the rest is read straight to its message.
+    landing: Option<Landing>,
     /// Calls of the peer that were taken in, and their bytes.
     admitted: u64,
     admitted_bytes: u64,
@@ -148,6 +152,7 @@ impl Driver {
             sent: 0,
             piece: Bytes::new(),
             assemblies: Assemblies::default(),
+            landing: None,
             admitted: 0,
             admitted_bytes: 0,
             settled: true,
@@ -231,6 +236,9 @@ impl Driver {
                 return self.sleep(cx);
             }
             turn = turn.saturating_sub(read);
+            if self.landing.is_some() {
+                continue;
+            }
             // Whoever was read for runs first; then their frames leave together.
             let mut state = self.shared.lock();
             if state.is_sent() && self.is_written() {
@@ -254,6 +262,7 @@ impl Driver {
                 if self.output.capacity() > KEEP_BUFFER {
                     self.output = Vec::new();
                 }
+                let taken = self.taken();
                 let mut state = self.shared.lock();
                 state.in_flight.begin(Instant::now);
                 if let Leaving::Asked(reason) = state.leaving {
@@ -263,7 +272,7 @@ impl Driver {
                 }
                 let idle = state.is_sent();
                 if let Some(resumption) = &mut self.resumption
-                    && let Some(taken) = resumption.receipts.due(self.received - self.input.len() as u64, idle)
+                    && let Some(taken) = resumption.receipts.due(taken, idle)
                 {
                     control::write(&mut state.out, MessageType::Ack, 0, |out| Taken { taken }.encode(out));
                 } else if idle {
@@ -367,12 +376,23 @@ impl Driver {
 
     /// Reads once; how many bytes came.
     fn read(&mut self, cx: &mut Context<'_>) -> io::Result<usize> {
-        self.room.make(&mut self.input);
-        match pin!(self.stream.read_buf(&mut self.input)).poll(cx) {
+        if let Some(landing) = self.landing.take() {
+            return self.read_landing(landing, cx);
+        }
+        let large = !self.assemblies.is_empty();
+        if large {
+            self.input.reserve(BETWEEN);
+        } else {
+            self.room.make(&mut self.input);
+        }
+        let mut room = (&mut self.input).limit(if large { BETWEEN } else { usize::MAX });
+        match pin!(self.stream.read_buf(&mut room)).poll(cx) {
             Poll::Pending => Ok(0),
-            Poll::Ready(Ok(0)) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the other end closed it")),
+            Poll::Ready(Ok(0)) => Err(ended()),
             Poll::Ready(Ok(read)) => {
-                self.room.learn(read);
+                if !large {
+                    self.room.learn(read);
+                }
                 self.received += read as u64;
                 self.take_frames().map(|()| read)
             }
@@ -469,6 +489,11 @@ impl Drop for Driver {
         // Nobody waits for the calls of this connection any more.
         self.exports.sweep();
     }
+}
+
+#[cold]
+fn ended() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the other end closed it")
 }
 
 /// The peer has lost the stream, which is not known here yet.

@@ -1,15 +1,19 @@
 //! Large messages of the peer, which come in chunks.
 
+use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
+use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{Reply, ReplySink, WireReply};
-use crate::peer::assembly::Verdict;
-use crate::peer::driver::{Driver, broken};
-use crate::wire::{Carried, Flags, Frame, Header, MessageType};
+use crate::peer::assembly::{Landing, Verdict};
+use crate::peer::driver::{Driver, broken, ended};
+use crate::wire::{Carried, Flags, Frame, HEADER_LEN, Header, MessageType};
 
 impl Driver {
     /// A piece of a message. Once it is whole, the message is taken as if it had come so.
@@ -21,7 +25,56 @@ impl Driver {
         let claimed = assemblies.claimed();
         let arrived = assemblies.arrived(frame, limit, now, |header, payload| self.judge(header, payload, claimed));
         self.assemblies = assemblies;
-        let Some(frame) = arrived.map_err(broken)? else { return Ok(()) };
+        match arrived.map_err(broken)? {
+            Some(frame) => self.put_together(frame, now),
+            None => Ok(()),
+        }
+    }
+
+    /// What is left of the input is no whole frame. If it begins a chunk of a message that is being put together, the rest of that is read
+    /// straight to where it belongs.
+    #[cold]
+    pub(super) fn land(&mut self) -> io::Result<()> {
+        let Ok(Some(header)) = Header::decode(&self.input) else { return Ok(()) };
+        if header.kind != MessageType::Chunk || header.annotations_len > 0 || header.flags != Flags::default() {
+            return Ok(());
+        }
+        self.landing = self.assemblies.land(&header, &self.input[HEADER_LEN..], Instant::now()).map_err(broken)?;
+        if self.landing.is_some() {
+            self.input.clear();
+            self.partial_since = None;
+        }
+        Ok(())
+    }
+
+    /// Reads more of the chunk that has begun; how many bytes came.
+    #[cold]
+    pub(super) fn read_landing(&mut self, mut landing: Landing, cx: &mut Context<'_>) -> io::Result<usize> {
+        let Some(mut room) = self.assemblies.room(&landing) else {
+            return Err(broken("it goes on with a message that is over"));
+        };
+        let read = match pin!(self.stream.read_buf(&mut room)).poll(cx)? {
+            Poll::Ready(0) => return Err(ended()),
+            Poll::Ready(read) => read,
+            Poll::Pending => 0,
+        };
+        self.received += read as u64;
+        let (now, limit) = (Instant::now(), self.shared.limits.max_message);
+        let whole = self.assemblies.landed(&mut landing, read, limit, now).map_err(broken)?;
+        if !landing.is_over() {
+            self.landing = Some(landing);
+        }
+        if let Some(frame) = whole {
+            self.put_together(frame, now)?;
+            let shared = Arc::clone(&self.shared);
+            self.hand_over(shared.lock());
+            self.check_stray()?;
+        }
+        Ok(read)
+    }
+
+    /// A large message is whole.
+    fn put_together(&mut self, frame: Frame, now: Instant) -> io::Result<()> {
         if let Some(resumption) = &mut self.resumption {
             // Until the sender hears that the last piece has come, it keeps the whole message.
             resumption.receipts.hurry();

@@ -62,11 +62,21 @@ impl Driver {
                 }
             }
         }
-        if self.arrived.is_empty() {
-            state.unwrap_or_else(|| shared.lock()).admitted = self.admitted;
-        } else {
-            drop(state);
-            shared.lock().admitted = self.admitted;
+        self.hand_over(state.unwrap_or_else(|| shared.lock()));
+        // A frame has its time from its first byte on, however often a further one drips in.
+        self.partial_since = if self.input.is_empty() { None } else { begun.or(Some(now)) };
+        if !self.assemblies.is_empty() && result.is_ok() {
+            result = self.land();
+        }
+        self.check_stray()?;
+        result
+    }
+
+    /// Objects get what was taken for them, and callers their turn.
+    pub(super) fn hand_over(&mut self, mut state: MutexGuard<'_, State>) {
+        state.admitted = self.admitted;
+        drop(state);
+        if !self.arrived.is_empty() {
             self.settled = false;
             self.deliver();
         }
@@ -74,12 +84,15 @@ impl Driver {
             self.exports.sweep();
         }
         self.wakers.drain(..).for_each(Waker::wake);
-        // A frame has its time from its first byte on, however often a further one drips in.
-        self.partial_since = if self.input.is_empty() { None } else { begun.or(Some(now)) };
+    }
+
+    /// # Errors
+    /// The peer has said too often what it was not asked.
+    pub(super) fn check_stray(&self) -> io::Result<()> {
         if self.stray > MAX_STRAY {
             return Err(broken("it replies to calls that were never made"));
         }
-        result
+        Ok(())
     }
 
     /// One frame that is neither a call nor a reply.

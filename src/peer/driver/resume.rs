@@ -13,6 +13,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::peer::assembly::Landing;
 use crate::peer::connection::Leaving;
 use crate::peer::control;
 use crate::peer::driver::{Driver, broken};
@@ -93,9 +94,10 @@ impl Driver {
         self.output = bytes;
     }
 
-    /// Bytes of the peer that were taken, as whole messages.
+    /// Bytes of the peer that were taken, as whole frames.
+    #[inline]
     pub(super) fn taken(&self) -> u64 {
-        self.received - self.input.len() as u64
+        self.received - (self.input.len() + self.landing.as_ref().map_or(0, Landing::begun)) as u64
     }
 
     /// The peer has taken so many bytes.
@@ -146,9 +148,12 @@ impl Driver {
     pub(super) async fn resume(&mut self, problem: io::Error) -> io::Result<()> {
         let peer = self.shared.caller.address.clone();
         slog::info!(self.shared.log, "connection has lost its stream"; "peer" => &peer, "why" => %problem);
-        // Half a message is sent again as a whole.
+        // Half a frame is sent again as a whole.
         self.received = self.taken();
         self.input = BytesMut::new();
+        if let Some(landing) = self.landing.take() {
+            self.assemblies.take_back(&landing);
+        }
         (self.output, self.sent, self.piece) = (Vec::new(), 0, Bytes::new());
         (self.partial_since, self.stalled_since) = (None, None);
         self.timer.stop();
