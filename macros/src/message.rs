@@ -1,8 +1,8 @@
 //! `impl RemoteMessage`, and the message of a method.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
-use syn::{Generics, Ident};
+use quote::{ToTokens, format_ident, quote};
+use syn::{Generics, Ident, PathArguments, Type, TypePath};
 
 use crate::model::{Flags, Method, Object, Returns};
 use crate::names::{first_paragraph, text};
@@ -77,6 +77,15 @@ pub(crate) fn marker() -> Ident {
     format_ident!("__output")
 }
 
+/// Whether a type looks like bytes. What it really is, the code that writes it finds out.
+fn is_spelled_bytes(ty: &Type) -> bool {
+    let Type::Path(TypePath { qself: None, path }) = ty else { return false };
+    path.segments.last().is_some_and(|last| match &last.arguments {
+        PathArguments::None => last.ident == "Bytes",
+        arguments => last.ident == "Vec" && arguments.to_token_stream().to_string() == "< u8 >",
+    })
+}
+
 /// The messages of the methods of an object: for each a struct with the arguments as its fields.
 pub(crate) fn of_methods(object: &Object) -> TokenStream {
     object.methods.iter().map(|method| of_method(object, method)).collect()
@@ -91,7 +100,11 @@ fn of_method(object: &Object, method: &Method) -> TokenStream {
     let output = &method.returns.output;
     let fields = method.arguments.iter().map(|argument| {
         let (ident, ty) = (&argument.ident, &argument.ty);
-        quote!(pub #ident: #ty,)
+        let with = is_spelled_bytes(ty).then(|| {
+            let blob = text(&quote!(#krate::codec::blob));
+            quote!(#[serde(with = #blob)])
+        });
+        quote!(#with pub #ident: #ty,)
     });
     let serde = quote!(#krate::__private::serde);
     let serde_path = text(&serde);

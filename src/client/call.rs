@@ -14,6 +14,7 @@ use crate::client::link::Link;
 use crate::client::request::{Queue, Request, Terms};
 use crate::client::retry::Retry;
 use crate::codec::args::Args;
+use crate::codec::blob;
 use crate::codec::budget::Budget;
 use crate::codec::call::NamedCall;
 use crate::codec::fault::Fault;
@@ -218,7 +219,7 @@ impl<M: RemoteMessage> Request for Typed<M> {
 
     #[inline]
     fn read(&self, answer: &Answer, _: &Binding, budget: &Budget) -> Result<M::Reply, String> {
-        codec::decode(answer.serializer, &answer.payload, budget).map_err(|problem| match answer.serializer {
+        blob::decode(answer.serializer, &answer.payload, budget).map_err(|problem| match answer.serializer {
             SerializerId::POSTCARD => problem.to_string(),
             // What has names is read once more as a value, which tells the one that does not fit.
             id => codec::decode::<Value>(id, &answer.payload, budget)

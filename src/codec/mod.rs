@@ -4,6 +4,7 @@
 //! - Must never know: IO, connections, objects.
 
 pub mod args;
+pub mod blob;
 pub mod budget;
 pub mod call;
 pub mod error;

@@ -5,7 +5,8 @@ use serde::de::DeserializeOwned;
 
 use crate::codec::budget::{Budget, Budgeted, Meter};
 use crate::codec::error::{DecodeError, EncodeError};
-use crate::wire::SerializerId;
+use crate::wire::chunk::CHUNK_BYTES;
+use crate::wire::{SerializerId, apart};
 
 /// What this end reads and writes.
 pub const SUPPORTED: &[SerializerId] = &[SerializerId::POSTCARD, SerializerId::JSON, SerializerId::MESSAGE_PACK];
@@ -52,7 +53,7 @@ pub fn encode<T: Serialize + ?Sized>(id: SerializerId, value: &T, out: &mut Vec<
         id => Err(EncodeError::UnknownSerializer { id }),
     };
     if result.is_err() {
-        out.truncate(start);
+        apart::truncate(out, start);
     }
     result
 }
@@ -120,7 +121,9 @@ impl postcard::ser_flavors::Flavor for Append<'_> {
 
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
+        if bytes.len() < CHUNK_BYTES || !apart::leave_out(self.0, bytes) {
+            self.0.extend_from_slice(bytes);
+        }
         Ok(())
     }
 

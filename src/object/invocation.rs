@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 
-use crate::codec;
 use crate::codec::args::Args;
+use crate::codec::blob;
 use crate::object::context::{CallScope, Caller};
 use crate::object::facts::Facts;
 use crate::object::interface::{Interface, signature_of};
@@ -199,7 +199,7 @@ impl Invocation {
 fn read<M: RemoteMessage>(body: &mut Body, reply: &mut Reply) -> Result<M, String> {
     match body {
         Body::Encoded(bytes) => {
-            codec::decode::<M>(reply.serializer(), bytes, &reply.budget()).map_err(|e| e.to_string())
+            blob::decode::<M>(reply.serializer(), bytes, &reply.budget()).map_err(|e| e.to_string())
         }
         Body::Arguments(args) => {
             std::mem::take(&mut **args).into_message::<M>(M::METHOD, &reply.budget()).map_err(|e| e.to_string())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use crate::codec::blob::{self, Whole};
 use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
 use crate::codec::{self, Value};
@@ -15,7 +16,7 @@ use crate::object::message::{RemoteError, RemoteMessage};
 use crate::object::oneways::OnewayEnd;
 use crate::object::outcome::{self, Failure, NotStarted, Unknown, unwritable};
 use crate::object::panic;
-use crate::wire::{CorrelationId, Flags, FrameWriter, MessageType, SerializerId};
+use crate::wire::{CorrelationId, Flags, FrameWriter, MessageType, SerializerId, apart};
 
 /// The outgoing side of a connection, as a reply sees it: one lane for each object that the peer calls.
 pub trait ReplySink: Send + Sync {
@@ -291,21 +292,28 @@ impl WireReply {
         self.sink.method(self.method)
     }
 
-    fn send<R: serde::Serialize, E: RemoteError>(&self, outcome: Result<R, E>, facts: Option<&Facts>) {
+    fn send<R: serde::Serialize + 'static, E: RemoteError>(&self, outcome: Result<R, E>, facts: Option<&Facts>) {
         if self.oneway {
             return self.told(if outcome.is_ok() { OnewayEnd::Executed } else { OnewayEnd::Failed });
         }
         match outcome {
-            Ok(value) => self.write(facts, |this, out, limit| {
-                this.frame(facts, out, limit, Flags::default(), |out| {
-                    codec::encode(this.serializer, &value, out).map_err(|e| e.to_string())
-                })
-            }),
+            Ok(value) => match blob::shared(value) {
+                Ok(bytes) => self.value(&Whole(bytes), facts),
+                Err(value) => self.value(&Whole(value), facts),
+            },
             Err(error) => {
                 let fault = outcome::raised(&error, self.serializer, self.sink.object(), self.method());
                 self.fault(&fault, facts);
             }
         }
+    }
+
+    fn value<R: serde::Serialize>(&self, value: &R, facts: Option<&Facts>) {
+        self.write(facts, |this, out, limit| {
+            this.frame(facts, out, limit, Flags::default(), |out| {
+                codec::encode(this.serializer, value, out).map_err(|e| e.to_string())
+            })
+        });
     }
 
     /// Replies with a stream, and begins it.
@@ -366,7 +374,7 @@ impl WireReply {
                 Ok(Err(problem)) => unwritable((self.sink.object(), self.method()), &problem),
                 Err(report) => outcome::panicked(report, self.sink.object(), self.method()),
             };
-            out.truncate(start);
+            apart::truncate(out, start);
             let _ = self.frame(facts, out, limit, Flags::EXCEPTION, |out| {
                 fault.encode(self.serializer, out).map_err(|e| e.to_string())
             });

@@ -147,7 +147,7 @@ impl BatchLane {
             // It was kept small enough.
             let _ = frame.finish(&mut state.out, self.lane.max_message());
             // Only calls are ever refused.
-            let _ = self.shared.set_apart(&mut state, start, Order::Free, None);
+            let _ = self.shared.set_apart(&mut state, start, Vec::new(), Order::Free, None);
         }
         wake(state);
     }

@@ -20,6 +20,7 @@ use crate::peer::items::{self, Inlet};
 use crate::peer::promises::Promises;
 use crate::peer::stream::Streams;
 use crate::peer::successor::Successor;
+use crate::wire::apart::{self, Part};
 use crate::wire::chunk::CHUNK_BYTES;
 use crate::wire::{Features, Limits, MessageType, PeerLimits};
 
@@ -226,11 +227,14 @@ impl Connection {
             return Err(StartError::Full { what: "the table of calls in flight on the connection" });
         };
         let start = state.out.len();
-        if let Err(problem) = self.append(&mut state.out, |out| write(out, seq)) {
-            state.in_flight.remove(seq);
-            return Err(StartError::Unwritable(problem));
-        }
-        let end = match self.0.shared.set_apart(&mut state, start, Order::Object(handle), Some(seq)) {
+        let parts = match self.append(&mut state.out, |out| write(out, seq)) {
+            Ok(parts) => parts,
+            Err(problem) => {
+                state.in_flight.remove(seq);
+                return Err(StartError::Unwritable(problem));
+            }
+        };
+        let end = match self.0.shared.set_apart(&mut state, start, parts, Order::Object(handle), Some(seq)) {
             Ok(None) => state.taken + state.out.len() as u64,
             Ok(Some(end)) => end,
             Err(full) => {
@@ -256,8 +260,8 @@ impl Connection {
     ) -> Result<(), StartError> {
         let mut state = self.open()?;
         let start = state.out.len();
-        self.append(&mut state.out, |out| write(out, account)).map_err(StartError::Unwritable)?;
-        self.0.shared.set_apart(&mut state, start, Order::Object(handle), None)?;
+        let parts = self.append(&mut state.out, |out| write(out, account)).map_err(StartError::Unwritable)?;
+        self.0.shared.set_apart(&mut state, start, parts, Order::Object(handle), None)?;
         state.told = state.taken + state.out.len() as u64;
         wake(state);
         self.keep();
@@ -265,8 +269,13 @@ impl Connection {
     }
 
     #[inline]
-    fn append(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Result<(), String>) -> Result<(), String> {
-        self.addressed(|| append(out, write))
+    fn append(
+        &self,
+        out: &mut Vec<u8>,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
+    ) -> Result<Vec<Part>, String> {
+        let (written, parts) = self.0.shared.collect(out, |out| self.addressed(|| append(out, write)));
+        written.map(|()| parts)
     }
 
     /// Once a message has referred to objects of this process that have no address, these keep the connection open.
@@ -447,7 +456,13 @@ impl Shared {
         }
     }
 
-    /// A frame was appended at `start`. If it is large, or may not overtake one that is, it leaves the outgoing buffer again; for a call
+    /// Parts that are left out of what is written to the outgoing buffer, if the peer takes them so.
+    #[inline]
+    pub(crate) fn collect<R>(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> R) -> (R, Vec<Part>) {
+        if self.features.contains(Features::CHUNKS) { apart::collect(out, write) } else { (write(out), Vec::new()) }
+    }
+
+    /// A frame was appended at `start`, but for these parts. If it is large, or may not overtake one that is, it leaves the outgoing buffer again; for a call
     /// returns what stands for the end of its bytes until they are sent.
     ///
     /// # Errors
@@ -457,21 +472,22 @@ impl Shared {
         &self,
         state: &mut State,
         start: usize,
+        parts: Vec<Part>,
         order: Order,
         seq: Option<u16>,
     ) -> Result<Option<u64>, StartError> {
-        let large = state.out.len() - start > CHUNK_BYTES;
+        let large = state.out.len() - start > CHUNK_BYTES || !parts.is_empty();
         if !large && state.bulk.is_empty() {
             return Ok(None);
         }
-        self.set_apart_rarely(state, start, order, seq, large)
+        self.set_apart_rarely(state, (start, parts), order, seq, large)
     }
 
     #[cold]
     fn set_apart_rarely(
         &self,
         state: &mut State,
-        start: usize,
+        (start, parts): (usize, Vec<Part>),
         order: Order,
         seq: Option<u16>,
         large: bool,
@@ -482,12 +498,13 @@ impl Shared {
             return Ok(None);
         }
         // One that is larger than all together may be goes alone.
-        let (waiting, len) = (bulk.calls(), out.len() - start);
+        let left_out: usize = parts.iter().map(|part| part.bytes.len()).sum();
+        let (waiting, len) = (bulk.calls(), out.len() - start + left_out);
         if matches!(order, Order::Object(_)) && waiting > 0 && waiting + len > self.limits.in_flight_bytes as usize {
             out.truncate(start);
             return Err(StartError::Full { what: "the line of large calls that wait to be sent on the connection" });
         }
-        Ok(Some(bulk.push(out, start, order, seq)))
+        Ok(Some(bulk.push(out, start, parts, order, seq)))
     }
 
     /// Takes no new calls from now on, and tells the peer so.

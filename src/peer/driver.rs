@@ -44,14 +44,17 @@ use crate::peer::session::{Session, Sessions};
 use crate::peer::silence::{Looked, Silence};
 use crate::peer::timer::Timer;
 use crate::transport::Stream;
+use crate::wire::chunk::CHUNK_BYTES;
 use crate::wire::{Features, GoAway, MessageType, Taken};
 
 /// An outgoing buffer larger than this is given back when it has been written.
 const KEEP_BUFFER: usize = 256 * 1024;
 /// Bytes that are read until others on this thread get their turn: a peer that never pauses must not keep them waiting.
 const TURN: usize = 64 * 1024;
-/// Pieces of large messages that are written until the peer is read again: as much as a socket's buffer usually takes.
-const PIECES: u32 = 4;
+/// Bytes of large messages that are written until the peer is read again: as much as a socket's buffer usually takes.
+const WRITTEN: usize = 4 * CHUNK_BYTES;
+/// Of a message that is read to its place, so many bytes count as one of the turn: nobody has to do anything with them.
+const EASE: usize = 8;
 /// Bytes that are read at a time while large messages come: the header of the next chunk, and little of what is read to its place.
 const BETWEEN: usize = 1024;
 /// The number of a PING: no call has it.
@@ -231,11 +234,12 @@ impl Driver {
                 cx.waker().wake_by_ref();
                 return self.sleep(cx);
             }
+            let landing = self.landing.is_some();
             let read = self.read(cx)?;
             if read == 0 {
                 return self.sleep(cx);
             }
-            turn = turn.saturating_sub(read);
+            turn = turn.saturating_sub(if landing { read / EASE } else { read });
             if self.landing.is_some() {
                 continue;
             }
@@ -254,7 +258,7 @@ impl Driver {
 
     /// Writes what waits; says whether the peer may be read. Afterwards the task is woken when there is more.
     fn write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        let mut pieces = 0;
+        let mut written = 0;
         loop {
             if self.is_written() {
                 self.output.clear();
@@ -297,15 +301,15 @@ impl Driver {
                 }
                 std::mem::swap(&mut self.output, &mut state.out);
                 if !state.bulk.is_empty() {
-                    if pieces == PIECES {
+                    if written >= WRITTEN {
                         // What was read for must not wait for all of it.
                         std::mem::swap(&mut self.output, &mut state.out);
                         cx.waker().wake_by_ref();
                         return Ok(true);
                     }
-                    pieces += 1;
                     let State { bulk, in_flight, taken, .. } = &mut *state;
                     self.piece = bulk.next(&mut self.output, *taken, in_flight);
+                    written += self.output.len() + self.piece.len();
                 }
                 state.taken += (self.output.len() + self.piece.len()) as u64;
                 if let Some(resumption) = &mut self.resumption {
@@ -320,14 +324,20 @@ impl Driver {
                 Poll::Ready(Ok(n)) => {
                     let small = n.min(self.output.len() - self.sent);
                     self.sent += small;
-                    self.piece.advance(n - small);
+                    let piece = n - small;
+                    self.piece.advance(piece);
                     self.stalled_since = None;
-                    self.shared.lock().written += n as u64;
+                    let mut state = self.shared.lock();
+                    state.written += n as u64;
+                    if piece > 0 && self.piece.is_empty() {
+                        state.bulk.learn(piece, true);
+                    }
                 }
                 Poll::Ready(Err(problem)) => return Err(problem),
                 Poll::Pending => {
                     self.stalled_since.get_or_insert_with(Instant::now);
                     let mut state = self.shared.lock();
+                    state.bulk.learn(0, false);
                     state.in_flight.begin(Instant::now);
                     if state.successor.is_some() {
                         return Err(superseded());

@@ -185,7 +185,7 @@ fn item(
         payload(out);
     });
     // Only calls are ever refused: the credit of a stream bounds it.
-    let _ = shared.set_apart(state, start, Order::Stream(stream), None);
+    let _ = shared.set_apart(state, start, Vec::new(), Order::Stream(stream), None);
 }
 
 fn credit(state: &mut State, credit: Credit) {

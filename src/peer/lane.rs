@@ -93,9 +93,9 @@ impl ReplySink for Lane {
         state.answered_bytes += u64::from(size);
         if state.closed.is_none() {
             let start = state.out.len();
-            self.write(write, &mut state.out);
+            let ((), parts) = self.shared.collect(&mut state.out, |out| self.write(write, out));
             // Only calls are ever refused.
-            let _ = self.shared.set_apart(&mut state, start, Order::Free, None);
+            let _ = self.shared.set_apart(&mut state, start, parts, Order::Free, None);
         }
         wake(state);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use crate::wire::annotation::{AnnotationId, Annotations};
+use crate::wire::apart;
 use crate::wire::error::FrameError;
 use crate::wire::header::{CorrelationId, Flags, HEADER_LEN, Header, MessageType, SerializerId};
 use crate::wire::payload::Payload;
@@ -175,9 +176,9 @@ impl FrameWriter {
     #[inline]
     pub fn finish(self, out: &mut Vec<u8>, max_message: u32) -> Result<(), FrameError> {
         let annotations = self.payload - self.start - HEADER_LEN;
-        let payload = out.len() - self.payload;
+        let payload = out.len() - self.payload + apart::left_out(out);
         if annotations + payload > max_message as usize {
-            out.truncate(self.start);
+            apart::truncate(out, self.start);
             return Err(FrameError::TooLarge { claimed: (annotations + payload) as u64, limit: max_message });
         }
         out[self.start + 12..self.start + 16].copy_from_slice(&(payload as u32).to_be_bytes());
@@ -187,6 +188,6 @@ impl FrameWriter {
 
     /// Takes it back.
     pub fn abandon(self, out: &mut Vec<u8>) {
-        out.truncate(self.start);
+        apart::truncate(out, self.start);
     }
 }

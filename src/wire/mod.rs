@@ -6,6 +6,7 @@
 #![doc = include_str!("README.md")]
 
 pub mod annotation;
+pub(crate) mod apart;
 pub mod batch;
 pub mod chain;
 pub mod chunk;

@@ -14,8 +14,8 @@ use crate::client::error::CallError;
 use crate::client::exchange::end::unreadable;
 use crate::client::promise::{Promise, Stage, State};
 use crate::client::proxy::Proxy;
-use crate::codec;
 use crate::codec::args::Args;
+use crate::codec::blob;
 use crate::codec::budget::Budget;
 use crate::codec::call::NamedCall;
 use crate::codec::fault::Fault;
@@ -228,7 +228,7 @@ where
                 error => Some(Err(error)),
             },
             Ending::Reply(answer) => {
-                let value = codec::decode(answer.serializer, &answer.payload, &Budget::default());
+                let value = blob::decode(answer.serializer, &answer.payload, &Budget::default());
                 Some(value.map_err(|problem| self.unreadable(&problem.to_string())))
             }
             Ending::OutOfTime { sent: false } => {

@@ -1,0 +1,200 @@
+//! Byte arrays in messages, without a copy where they are large.
+//!
+//! The arguments of a method that are spelled `Bytes` or `Vec<u8>` are written and read so by themselves; a field of a message that is written
+//! by hand, or of a struct within one, says it:
+//!
+//! ```
+//! use bytes::Bytes;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Picture {
+//!     name: String,
+//!     #[serde(with = "pyroxene::codec::blob")]
+//!     pixels: Bytes,
+//! }
+//! ```
+//!
+//! `Bytes` of 64 KiB or more are sent from where they are, and where they arrive they are a part of what was read. A `Vec<u8>` costs one
+//! copy at each end, except in a reply, where it is sent from where it is; serde alone takes it byte by byte. A field of another type is
+//! written as ever.
+
+use std::any::{Any, TypeId};
+use std::cell::RefCell;
+use std::fmt;
+
+use bytes::Bytes;
+use serde::de::{DeserializeOwned, Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::codec::budget::Budget;
+use crate::codec::error::DecodeError;
+use crate::wire::chunk::CHUNK_BYTES;
+use crate::wire::{Payload, SerializerId, apart};
+
+/// Bytes that memory is taken for on the word of the sender.
+const MAX_HINT: usize = 64 * 1024;
+
+/// Writes `Bytes` or a `Vec<u8>` as bytes, and anything else as it is.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize<T: Serialize + 'static, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    let any: &dyn Any = value;
+    if let Some(bytes) = any.downcast_ref::<Bytes>() {
+        return apart::offer(bytes, || serializer.serialize_bytes(bytes));
+    }
+    match any.downcast_ref::<Vec<u8>>() {
+        Some(bytes) => serializer.serialize_bytes(bytes),
+        None => value.serialize(serializer),
+    }
+}
+
+/// Reads `Bytes` or a `Vec<u8>` from bytes, or a list of numbers; anything else as it is.
+///
+/// # Errors
+/// Those of the deserializer.
+pub fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'de> + 'static,
+    D: Deserializer<'de>,
+{
+    let whole = if TypeId::of::<T>() == TypeId::of::<Bytes>() {
+        same::<Bytes, T>(deserializer.deserialize_byte_buf(Blob).map(Found::into_bytes)?)
+    } else if TypeId::of::<T>() == TypeId::of::<Vec<u8>>() {
+        same::<Vec<u8>, T>(deserializer.deserialize_byte_buf(Blob).map(Found::into_vec)?)
+    } else {
+        return T::deserialize(deserializer);
+    };
+    whole.ok_or_else(|| D::Error::custom("it is another type"))
+}
+
+/// The value, whose type is known by two names.
+fn same<A: 'static, B: 'static>(value: A) -> Option<B> {
+    let mut value = Some(value);
+    let any: &mut dyn Any = &mut value;
+    any.downcast_mut::<Option<B>>().and_then(Option::take)
+}
+
+/// A value that may itself be `Bytes` or a `Vec<u8>`.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent, bound(serialize = "T: Serialize + 'static", deserialize = "T: DeserializeOwned + 'static"))]
+pub(crate) struct Whole<T>(#[serde(with = "self")] pub(crate) T);
+
+/// `value` in a form that is sent from where it is, if it has one.
+#[inline]
+pub(crate) fn shared<T: 'static>(value: T) -> Result<Bytes, T> {
+    if TypeId::of::<T>() != TypeId::of::<Vec<u8>>() {
+        return Err(value);
+    }
+    Ok(same::<T, Vec<u8>>(value).unwrap_or_default().into())
+}
+
+thread_local! {
+    /// What is being decoded, if large byte arrays may share its memory.
+    static SOURCE: RefCell<Option<Payload>> = const { RefCell::new(None) };
+}
+
+/// Reads the value that `payload` is. Byte arrays in it share its memory, if they are most of it.
+///
+/// # Errors
+/// As [`decode`](crate::codec::decode).
+#[inline]
+pub(crate) fn decode<T: DeserializeOwned + 'static>(
+    id: SerializerId,
+    payload: &Payload,
+    budget: &Budget,
+) -> Result<T, DecodeError> {
+    if payload.len() < CHUNK_BYTES {
+        return crate::codec::decode(id, payload, budget);
+    }
+    decode_large(id, payload, budget)
+}
+
+#[cold]
+fn decode_large<T: DeserializeOwned + 'static>(
+    id: SerializerId,
+    payload: &Payload,
+    budget: &Budget,
+) -> Result<T, DecodeError> {
+    struct Sharing;
+    impl Drop for Sharing {
+        fn drop(&mut self) {
+            SOURCE.take();
+        }
+    }
+    SOURCE.set(Some(payload.clone()));
+    let _sharing = Sharing;
+    match crate::codec::decode::<Whole<T>>(id, payload, budget) {
+        Ok(Whole(value)) => Ok(value),
+        Err(DecodeError::Malformed { problem, .. }) => {
+            Err(DecodeError::Malformed { kind: std::any::type_name::<T>(), problem })
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// The memory of what is being decoded, of which `bytes` are the larger part: what is kept of it keeps all of it.
+fn share(bytes: &[u8]) -> Option<Bytes> {
+    if bytes.len() < CHUNK_BYTES {
+        return None;
+    }
+    SOURCE.with_borrow(|source| {
+        let source = source.as_ref().filter(|source| 2 * bytes.len() >= source.len())?;
+        let part = source.slice_ref(bytes);
+        let is_it = part.as_ptr() == bytes.as_ptr() && part.len() == bytes.len();
+        is_it.then(|| part.to_bytes())
+    })
+}
+
+/// Bytes as they were found.
+enum Found<'de> {
+    There(&'de [u8]),
+    Own(Vec<u8>),
+}
+
+impl Found<'_> {
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Found::There(bytes) => share(bytes).unwrap_or_else(|| Bytes::copy_from_slice(bytes)),
+            Found::Own(bytes) => bytes.into(),
+        }
+    }
+
+    fn into_vec(self) -> Vec<u8> {
+        match self {
+            Found::There(bytes) => bytes.to_vec(),
+            Found::Own(bytes) => bytes,
+        }
+    }
+}
+
+struct Blob;
+
+impl<'de> Visitor<'de> for Blob {
+    type Value = Found<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("bytes")
+    }
+
+    fn visit_borrowed_bytes<E: Error>(self, bytes: &'de [u8]) -> Result<Found<'de>, E> {
+        Ok(Found::There(bytes))
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Found<'de>, E> {
+        Ok(Found::Own(bytes.to_vec()))
+    }
+
+    fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Found<'de>, E> {
+        Ok(Found::Own(bytes))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Found<'de>, A::Error> {
+        let mut bytes = Vec::with_capacity(list.size_hint().unwrap_or(0).min(MAX_HINT));
+        while let Some(byte) = list.next_element()? {
+            bytes.push(byte);
+        }
+        Ok(Found::Own(bytes))
+    }
+}
