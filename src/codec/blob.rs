@@ -60,9 +60,9 @@ where
     D: Deserializer<'de>,
 {
     let whole = if TypeId::of::<T>() == TypeId::of::<Bytes>() {
-        same::<Bytes, T>(deserializer.deserialize_byte_buf(Blob).map(Found::into_bytes)?)
+        same::<Bytes, T>(deserializer.deserialize_bytes(Blob).map(Found::into_bytes)?)
     } else if TypeId::of::<T>() == TypeId::of::<Vec<u8>>() {
-        same::<Vec<u8>, T>(deserializer.deserialize_byte_buf(Blob).map(Found::into_vec)?)
+        same::<Vec<u8>, T>(deserializer.deserialize_bytes(Blob).map(Found::into_vec)?)
     } else {
         return T::deserialize(deserializer);
     };
@@ -196,5 +196,103 @@ impl<'de> Visitor<'de> for Blob {
             bytes.push(byte);
         }
         Ok(Found::Own(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{SUPPORTED, encode};
+    use crate::wire::chunk::CHUNK_BYTES;
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Picture {
+        name: String,
+        #[serde(with = "self::super")]
+        pixels: Bytes,
+        #[serde(with = "self::super")]
+        palette: Vec<u8>,
+        /// Not one of the two, whatever it is called.
+        #[serde(with = "self::super")]
+        tags: Vec<u16>,
+    }
+
+    /// The same as serde alone has it.
+    #[derive(Serialize, Deserialize)]
+    struct Plain {
+        name: String,
+        pixels: Bytes,
+        palette: Vec<u8>,
+        tags: Vec<u16>,
+    }
+
+    fn picture(pixels: usize) -> Picture {
+        let pixels = Bytes::from(vec![7; pixels]);
+        Picture { name: "sunset".into(), pixels, palette: vec![1, 2, 255], tags: vec![512] }
+    }
+
+    fn written<T: Serialize>(id: SerializerId, value: &T) -> Payload {
+        let mut out = Vec::new();
+        encode(id, value, &mut out).unwrap();
+        out.into()
+    }
+
+    #[test]
+    fn it_is_the_same_in_every_serializer_and_in_postcard_to_the_byte() {
+        for id in SUPPORTED {
+            for size in [0, 3, CHUNK_BYTES, 3 * CHUNK_BYTES] {
+                let picture = picture(size);
+                let payload = written(*id, &picture);
+                assert!(decode::<Picture>(*id, &payload, &Budget::default()).unwrap() == picture, "{id:?}, {size}");
+                let Picture { name, pixels, palette, tags } = picture.clone();
+                let plain = written(*id, &Plain { name, pixels, palette, tags });
+                assert!(*id != SerializerId::POSTCARD || plain == payload);
+                // A list of numbers, as others may write it.
+                assert!(decode::<Picture>(*id, &plain, &Budget::default()).unwrap() == picture, "{id:?}, {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_most_of_a_message_shares_its_memory() {
+        let payload = written(SerializerId::POSTCARD, &picture(CHUNK_BYTES));
+        let read: Picture = decode(SerializerId::POSTCARD, &payload, &Budget::default()).unwrap();
+        let memory = payload.as_ptr_range();
+        assert!(memory.contains(&read.pixels.as_ptr()));
+        let alone: Bytes =
+            decode(SerializerId::POSTCARD, &written(SerializerId::POSTCARD, &read.pixels), &Budget::default()).unwrap();
+        assert_eq!(alone, read.pixels);
+        assert!(SOURCE.take().is_none(), "nothing is kept");
+    }
+
+    #[test]
+    fn a_small_part_of_a_message_does_not_keep_all_of_it() {
+        let two = (picture(CHUNK_BYTES), picture(3 * CHUNK_BYTES));
+        let payload = written(SerializerId::POSTCARD, &two);
+        let read: (Picture, Picture) = decode(SerializerId::POSTCARD, &payload, &Budget::default()).unwrap();
+        let memory = payload.as_ptr_range();
+        assert!(!memory.contains(&read.0.pixels.as_ptr()) && memory.contains(&read.1.pixels.as_ptr()));
+        assert_eq!(read, two);
+    }
+
+    #[test]
+    fn a_reply_that_is_a_list_of_bytes_is_sent_from_where_it_is() {
+        let list = vec![7_u8; 100];
+        let at = list.as_ptr();
+        assert_eq!(shared(list).unwrap().as_ptr(), at);
+        assert_eq!(shared(vec![7_u16]).unwrap_err(), [7]);
+    }
+
+    #[test]
+    fn what_does_not_fit_says_which_type_it_does_not_fit() {
+        let payload = written(SerializerId::JSON, &vec![(); CHUNK_BYTES]);
+        let problem = decode::<Vec<u8>>(SerializerId::JSON, &payload, &Budget::default()).unwrap_err();
+        assert!(matches!(problem, DecodeError::Malformed { kind: "alloc::vec::Vec<u8>", .. }), "{problem}");
+    }
+
+    #[test]
+    fn a_claim_is_not_believed() {
+        let claims = [0xff, 0xff, 0xff, 0xff, 0x0f, 1, 2];
+        assert!(crate::codec::decode::<Whole<Vec<u8>>>(SerializerId::POSTCARD, &claims, &Budget::default()).is_err());
     }
 }

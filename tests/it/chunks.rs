@@ -1,5 +1,6 @@
 //! Large messages go in chunks, between which others pass.
 
+mod blobs;
 mod endings;
 mod hostile;
 mod order;

@@ -86,7 +86,11 @@ pub async fn call(connection: impl Connection, numbers: impl Iterator<Item = u64
 pub async fn run<C: Connection>(task: &Task, connect: impl AsyncFn() -> Result<C>) -> Result<Figures> {
     let time = Duration::from_secs_f64(task.seconds);
     match task.shape {
-        Shape::OneByOne { size } => one_by_one(&connect().await?, size, time).await,
+        Shape::OneByOne { size } => {
+            let figures = one_by_one(&connect().await?, size, time).await?;
+            let peak_bytes = if size == SMALL { None } else { process::peak(task.server).ok() };
+            Ok(Figures { peak_bytes, ..figures })
+        }
         Shape::InFlight { connections, depth } => in_flight(connections, depth, time, connect).await,
         Shape::Oneway => oneway(&connect().await?, time).await,
         Shape::Idle { connections } => idle(task.server, connections, time, connect).await,

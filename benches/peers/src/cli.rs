@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::peer::Peer;
 use crate::peers::{LEFT_OUT, PEERS, RAW};
-use crate::scale::{curve, idle, objects, slow};
+use crate::scale::{curve, idle, large, objects, slow};
 use crate::workload::{Figures, Task, Workload};
 use crate::{compare, local, process};
 
@@ -56,6 +56,15 @@ enum Command {
     Slow {
         /// How long calls are made
         #[arg(long, default_value_t = 3.0, value_name = "S", value_parser = seconds)]
+        seconds: f64,
+        /// Lines of JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Payloads of 1 to 256 MiB, as `Bytes` and as `Vec<u8>`: their speed, and the memory that they take
+    Large {
+        /// How long each is measured
+        #[arg(long, default_value_t = 2.0, value_name = "S", value_parser = seconds)]
         seconds: f64,
         /// Lines of JSON instead of a table
         #[arg(long)]
@@ -144,6 +153,7 @@ impl Cli {
             }
             Some(Command::Objects { number, json }) => objects::run(number, json),
             Some(Command::Slow { seconds, json }) => slow::run(seconds, json),
+            Some(Command::Large { seconds, json }) => large::run(seconds, json),
             Some(Command::Curve { only, seconds, output }) => curve::run(&only.peers()?, seconds, &output),
             Some(Command::Here { subject, seconds }) => process::report(here(&subject, seconds)),
             Some(Command::Serve { peer, workload }) => find(&peer)?.serve(workload),
@@ -202,7 +212,7 @@ fn here(subject: &str, seconds: f64) -> Result<Figures> {
 /// The peer of this name.
 fn find(id: &str) -> Result<&'static dyn Peer> {
     let all = || std::iter::once(&RAW).chain(PEERS);
-    if let Some(peer) = all().find(|peer| peer.id() == id) {
+    if let Some(peer) = all().chain(large::PEERS).find(|peer| peer.id() == id) {
         return Ok(*peer);
     }
     if LEFT_OUT.contains(&id) {

@@ -141,8 +141,20 @@ fn on_core<T>(_: usize, action: impl FnOnce() -> T) -> Result<T> {
 /// # Errors
 /// There is none, or the system does not say (only Linux does, in `/proc`).
 pub fn memory(process: u32) -> Result<u64> {
+    status(process, "VmRSS:")
+}
+
+/// The most resident memory that it had, bytes.
+///
+/// # Errors
+/// As [`memory`].
+pub fn peak(process: u32) -> Result<u64> {
+    status(process, "VmHWM:")
+}
+
+fn status(process: u32, of: &str) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).context("memory is read on Linux only")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS is missing")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(of)).context("the figure is missing")?;
     let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kib * 1024)
 }

@@ -70,6 +70,9 @@ pub struct Figures {
     /// Resident memory of the server for each idle connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kib_per_connection: Option<f64>,
+    /// The most resident memory that the server had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_bytes: Option<u64>,
     /// Resident memory of the process for each object in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_per_object: Option<f64>,

@@ -2,6 +2,7 @@
 
 pub mod curve;
 pub mod idle;
+pub mod large;
 pub mod objects;
 pub mod slow;
 mod svg;

@@ -1,0 +1,150 @@
+//! Large byte arrays: sent from where they are, and part of what was read where they arrive.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use pyroxene::client::client::ClientConfig;
+use pyroxene::transport::Network;
+use pyroxene::wire::Limits;
+use pyroxene::{CallError, DynProxy, NotStarted, Proxy, Value, args};
+
+use crate::support::flaky::{Fault, Flaky, Plan};
+use crate::support::pair::{Pair, Setup, client_over, client_with};
+
+const KIB: usize = 1024;
+
+#[derive(Default)]
+pub(crate) struct Gallery;
+
+#[pyroxene::remote]
+impl Gallery {
+    pub fn echo(&self, picture: Bytes) -> Bytes {
+        picture
+    }
+
+    pub fn list(&self, picture: Vec<u8>) -> Vec<u8> {
+        picture
+    }
+
+    /// The lengths, and the pictures one after the other.
+    pub fn frame(
+        &self,
+        title: String,
+        left: Bytes,
+        between: Vec<u8>,
+        right: Bytes,
+        mark: u16,
+    ) -> (String, u16, Vec<u8>) {
+        let all = [&left[..], &between, &right].concat();
+        (title, mark, all)
+    }
+
+    pub fn fill(&self, bytes: u32) -> Vec<u8> {
+        vec![7; bytes as usize]
+    }
+}
+
+/// So many bytes of which no two pieces are alike.
+fn picture(bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|at| ((at / 251) ^ at) as u8).collect()
+}
+
+async fn gallery(pair: &Pair) -> GalleryProxy {
+    GalleryProxy::from(pair.host("gallery", Gallery::default).await)
+}
+
+const SIZES: [usize; 9] =
+    [0, 1, 4 * KIB, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, 200 * KIB, 1024 * KIB, 5 * 1024 * KIB + 3];
+
+#[actix::test]
+async fn they_arrive_as_they_were_whatever_their_size() {
+    for setup in [Setup::memory(), Setup::tcp()] {
+        tokio::time::resume();
+        let pair = setup.pair().await;
+        let gallery = gallery(&pair).await;
+        for size in SIZES {
+            let sent = Bytes::from(picture(size));
+            assert!(gallery.echo(sent.clone()).await.unwrap() == sent, "{size}");
+            assert!(gallery.list(sent.to_vec()).await.unwrap() == sent, "{size}");
+        }
+        tokio::time::pause();
+    }
+}
+
+#[actix::test]
+async fn what_stands_between_them_stays_there() {
+    let pair = Pair::memory().await;
+    let gallery = gallery(&pair).await;
+    for left in SIZES {
+        for (between, right) in [(0, 64 * KIB), (10, 300 * KIB), (70 * KIB, 3), (4 * KIB, 0)] {
+            let (a, b, c) = (picture(left), picture(between), picture(right));
+            let all = [&a[..], &b, &c].concat();
+            let framed = gallery.frame("title".into(), a.into(), b, c.into(), 512).await.unwrap();
+            assert!(framed == ("title".into(), 512, all), "{left}, {between}, {right}");
+        }
+    }
+}
+
+#[actix::test]
+async fn calls_beside_each_other_do_not_mix_them() {
+    let pair = Pair::memory().await;
+    let gallery = gallery(&pair).await;
+    let calls: Vec<_> = (0..30_usize)
+        .map(|n| {
+            let (gallery, sent) = (gallery.clone(), Bytes::from(vec![n as u8; n * 20_011]));
+            actix::spawn(async move { gallery.echo(sent.clone()).await.unwrap() == sent })
+        })
+        .collect();
+    for call in calls {
+        assert!(call.await.unwrap());
+    }
+}
+
+#[actix::test]
+async fn a_link_that_breaks_within_one_loses_nothing_of_it() {
+    let pair = Pair::memory().await;
+    pair.daemon.supervise("gallery", Gallery::default).await.unwrap();
+    let uri = format!("PYROLOC://{}/gallery", pair.daemon.endpoint());
+    for (out, back) in [(70_000, 400_000), (900_000, 900_000), (65_700, 66_000), (1_000_100, 3_000)] {
+        let plan = Plan { out: Some((out, Fault::Break)), back: Some((back, Fault::Break)), ..Plan::default() };
+        let flaky = Arc::new(Flaky::new(Arc::clone(&pair.network), [plan; 2]));
+        let client = client_over(&(Arc::clone(&flaky) as Arc<dyn Network>));
+        let gallery = GalleryProxy::from(Proxy::connect_with(&client, uri.as_str()).await.unwrap());
+        let sent = Bytes::from(picture(1_000_000));
+        assert!(gallery.echo(sent.clone()).await.unwrap() == sent, "{plan:?}");
+        assert!(flaky.attempts() >= 3, "{plan:?}: {}", flaky.attempts());
+    }
+}
+
+#[actix::test]
+async fn one_that_is_too_large_is_told_so_and_nobody_else_is_disturbed() {
+    let limits = Limits { max_message: 200 * KIB as u32, ..Limits::default() };
+    let pair = Setup { limits: limits.clone(), ..Setup::memory() }.pair().await;
+    let uri = pair.daemon.supervise("gallery", Gallery::default).await.unwrap().uri().clone();
+    let network = Arc::clone(&pair.network);
+    let client = client_with(ClientConfig { network, limits, ..ClientConfig::default() });
+    let gallery = GalleryProxy::from(Proxy::connect_with(&client, uri).await.unwrap());
+    let Err(CallError::NotStarted(why @ NotStarted::NotSent { .. })) = gallery.echo(picture(300 * KIB).into()).await
+    else {
+        panic!()
+    };
+    assert!(why.to_string().contains("204800"), "{why}");
+    let ran = gallery.fill(300 * KIB as u32).await.map(|reply| reply.len()).unwrap_err();
+    assert!(ran.to_string().contains("204800"), "{ran}");
+    assert_eq!(gallery.fill(100 * KIB as u32).await.unwrap().len(), 100 * KIB);
+    assert_eq!(gallery.echo(picture(199 * KIB).into()).await.unwrap().len(), 199 * KIB);
+}
+
+#[actix::test]
+async fn who_knows_only_names_sends_bytes_or_numbers() {
+    let pair = Pair::memory().await;
+    let uri = pair.daemon.supervise("gallery", Gallery::default).await.unwrap().uri().clone();
+    let gallery = DynProxy::connect_with(&pair.client, uri).await.unwrap();
+    let numbers = Value::List([1, 2, 255].map(Value::Int).into());
+    for method in ["echo", "list"] {
+        for sent in [Value::Bytes(Bytes::from_static(&[1, 2, 255])), numbers.clone()] {
+            let reply = gallery.call(method, args![sent]).await.unwrap();
+            assert_eq!(reply, Value::Bytes(Bytes::from_static(&[1, 2, 255])));
+        }
+    }
+}
