@@ -11,6 +11,7 @@ use crate::client::client::ClientConfig;
 use crate::naming::Name;
 use crate::naming::locate::LocateConfig;
 use crate::naming::resolve::NameResolver;
+use crate::peer::spin::Spin;
 use crate::uri::Endpoint;
 
 /// The file that is read from the working directory.
@@ -47,6 +48,8 @@ pub struct Config {
     pub connect_timeout_ms: u32,
     /// Bytes of one message.
     pub max_message: u32,
+    /// Whether connections look for more for some tens of microseconds before they sleep: off, on, auto.
+    pub spin: Spin,
     /// What is logged: off, error, warning, info, debug, trace.
     pub log: String,
 }
@@ -65,6 +68,7 @@ impl Default for Config {
             timeout_ms: client.timeout_ms,
             connect_timeout_ms: client.connect_timeout_ms,
             max_message: client.limits.max_message,
+            spin: client.spin,
             log: "off".to_owned(),
         }
     }
@@ -120,6 +124,7 @@ impl Config {
         let mut client = ClientConfig {
             timeout_ms: self.timeout_ms,
             connect_timeout_ms: self.connect_timeout_ms,
+            spin: self.spin,
             log: crate::log::logger(&self.log),
             ..ClientConfig::default()
         };

@@ -125,6 +125,7 @@ pub use object::interface::{Accepts, Any, Interface};
 pub use object::items::{ItemSender, Items};
 pub use object::message::{Never, RemoteError, RemoteMessage};
 pub use object::outcome::{NotStarted, Unknown};
+pub use peer::spin::Spin;
 #[cfg(feature = "daemon")]
 pub use serve::{ServeError, serve};
 pub use uri::Uri;

@@ -189,7 +189,8 @@ fn load() -> Result<Config, BindError> {
 }
 
 fn configured(config: &Config) -> DaemonConfig {
-    let mut daemon = DaemonConfig { log: crate::log::logger(&config.log), ..DaemonConfig::default() };
+    let mut daemon =
+        DaemonConfig { spin: config.spin, log: crate::log::logger(&config.log), ..DaemonConfig::default() };
     daemon.limits.max_message = config.max_message;
     daemon
 }

@@ -12,6 +12,7 @@ use crate::object::context::CallContext;
 use crate::object::facts::Passed;
 use crate::object::local::LocalDaemons;
 use crate::object::outcome::NotStarted;
+use crate::peer::spin::Spin;
 use crate::transport::network::BoxFuture;
 use crate::transport::{Network, SystemNetwork};
 use crate::uri::{Endpoint, Uri};
@@ -33,6 +34,8 @@ pub struct ClientConfig {
     pub retry_ms: (u32, u32),
     /// What a peer may send and hold.
     pub limits: Limits,
+    /// Whether a connection looks for more for some tens of microseconds before it sleeps.
+    pub spin: Spin,
     /// Where log lines go.
     pub log: slog::Logger,
     /// Where connections come from.
@@ -52,6 +55,7 @@ impl Default for ClientConfig {
             backoff_ms: (50, 2_000),
             retry_ms: (10, 1_000),
             limits: Limits::default(),
+            spin: Spin::default(),
             log: slog::Logger::root(slog::Discard, slog::o!()),
             network: Arc::new(SystemNetwork),
             local: LocalDaemons::of_process(),

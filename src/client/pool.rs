@@ -126,6 +126,7 @@ impl Pool {
                 timeout_ms: config.timeout_ms,
                 objects: config.local.unbound(),
                 redial,
+                spin: config.spin,
                 log: config.log.clone(),
             };
             handshake::connect(stream, target, opener).await

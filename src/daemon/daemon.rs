@@ -30,6 +30,7 @@ use crate::object::outcome::NotStarted;
 use crate::peer::connection::{Connection, Shared};
 use crate::peer::relays::Relays;
 use crate::peer::session::Sessions;
+use crate::peer::spin::Spin;
 use crate::transport::Stream;
 use crate::transport::network::BoxFuture;
 use crate::uri::{Endpoint, ObjectId, Uri};
@@ -55,6 +56,8 @@ pub struct DaemonConfig {
     pub public_host: Option<String>,
     /// Which threads objects live on; one arbiter for each core unless given.
     pub placement: Option<Arc<dyn Placement>>,
+    /// Whether a connection looks for more for some tens of microseconds before it sleeps.
+    pub spin: Spin,
     /// Where log lines go.
     pub log: slog::Logger,
 }
@@ -69,6 +72,7 @@ impl Default for DaemonConfig {
             insecure: false,
             public_host: None,
             placement: None,
+            spin: Spin::default(),
             log: slog::Logger::root(slog::Discard, slog::o!()),
         }
     }

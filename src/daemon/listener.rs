@@ -97,7 +97,8 @@ fn hand_over(inner: &Arc<Inner>, greeting: Greeting, place: OwnedSemaphorePermit
         seat,
         Box::new(move || {
             let daemon: Weak<dyn LocalDaemon> = Arc::downgrade(&(Arc::clone(&inner) as Arc<dyn LocalDaemon>));
-            match detached.serve(daemon, &inner.sessions, &inner.config.limits, inner.incarnation, &log) {
+            let config = &inner.config;
+            match detached.serve(daemon, &inner.sessions, &config.limits, inner.incarnation, (config.spin, &log)) {
                 Ok((shared, mut driver)) => {
                     driver.lend(Arc::clone(&inner.relays));
                     inner.add_connection(&shared);

@@ -42,6 +42,7 @@ use crate::peer::relays::Relays;
 use crate::peer::room::Room;
 use crate::peer::session::{Session, Sessions};
 use crate::peer::silence::{Looked, Silence};
+use crate::peer::spin::{Moved, Spin, Spinner};
 use crate::peer::timer::Timer;
 use crate::transport::Stream;
 use crate::wire::chunk::CHUNK_BYTES;
@@ -117,6 +118,7 @@ pub(crate) struct Driver {
     /// Whether the peer is still there.
     silence: Silence,
     timer: Timer,
+    spinner: Spinner,
     stray: u32,
     wakers: Vec<Waker>,
     /// What it takes to go on over another stream, if the peer speaks of that.
@@ -131,6 +133,7 @@ impl Driver {
         default_deadline: Duration,
         daemon: Weak<dyn LocalDaemon>,
         sessions: Option<Arc<Sessions>>,
+        spin: Spin,
     ) -> Driver {
         let root = Arc::new(Lane::new(Arc::clone(&shared), Arc::from(""), &[]));
         // Pyro 5 expects nothing that it has not asked for.
@@ -169,6 +172,7 @@ impl Driver {
             stalled_since: None,
             silence,
             timer: Timer::default(),
+            spinner: Spinner::new(spin),
             stray: 0,
             wakers: Vec::new(),
             resumption: None,
@@ -215,7 +219,13 @@ impl Driver {
     /// Ready when the connection has ended, with the reason.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         match self.step(cx) {
-            Ok(()) => Poll::Pending,
+            Ok(()) => {
+                if self.spinner.looks(std::time::Instant::now) {
+                    // Everybody else on this thread has a turn first, and the runtime looks at its sockets.
+                    let _ = pin!(tokio::task::yield_now()).poll(cx);
+                }
+                Poll::Pending
+            }
             Err(problem) => Poll::Ready(problem),
         }
     }
@@ -322,6 +332,7 @@ impl Driver {
             match self.poll_write(cx) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(n)) => {
+                    self.spinner.note(Moved::Out);
                     let small = n.min(self.output.len() - self.sent);
                     self.sent += small;
                     let piece = n - small;
@@ -404,6 +415,7 @@ impl Driver {
                     self.room.learn(read);
                 }
                 self.received += read as u64;
+                self.spinner.note(Moved::In);
                 self.take_frames().map(|()| read)
             }
             Poll::Ready(Err(problem)) => Err(problem),

@@ -23,6 +23,7 @@ use crate::peer::driver::resume::Resumption;
 use crate::peer::greeting::{begin, features, finish, invalid, read_frame, reason, refuse};
 use crate::peer::in_flight::{Answer, Ending};
 use crate::peer::session::Sessions;
+use crate::peer::spin::Spin;
 use crate::peer::successor::{Redial, Successor};
 use crate::peer::tickets::Tickets;
 use crate::transport::Stream;
@@ -53,6 +54,8 @@ pub struct Opener {
     pub objects: Weak<dyn LocalDaemon>,
     /// How it gets another stream, should it lose the one it has.
     pub redial: Arc<dyn Redial>,
+    /// Whether the connection looks for more before it sleeps.
+    pub spin: Spin,
     /// Where log lines go.
     pub log: slog::Logger,
 }
@@ -70,7 +73,7 @@ pub struct Opened {
 /// # Errors
 /// The other end does not let us in, or is not a daemon.
 pub async fn connect(mut stream: Stream, target: &Target, opener: Opener) -> Result<Opened, NotStarted> {
-    let Opener { limits, session, timeout_ms, objects, redial, log } = opener;
+    let Opener { limits, session, timeout_ms, objects, redial, spin, log } = opener;
     let peer = stream.peer().to_owned();
     let fail = |problem: String| NotStarted::Unreachable { uri: peer.clone(), problem };
     let hello = Hello {
@@ -100,7 +103,7 @@ pub async fn connect(mut stream: Stream, target: &Target, opener: Opener) -> Res
     let caller = Arc::new(Caller { address: peer, session: welcome.incarnation });
     let shared = Shared::new(limits, welcome.limits, welcome.features, caller, log);
     let timeout = Duration::from_millis(timeout_ms.into());
-    let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, objects, None);
+    let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, objects, None, spin);
     if hello.features.contains(Features::RESUME) && welcome.features.contains(Features::RESUME) {
         driver.resumable(Resumption::of_caller(redial, session, &shared.limits));
     }
@@ -340,7 +343,7 @@ impl DetachedGreeting {
         sessions: &Arc<Sessions>,
         limits: &Limits,
         incarnation: u128,
-        log: &slog::Logger,
+        (spin, log): (Spin, &slog::Logger),
     ) -> io::Result<(Arc<Shared>, Driver)> {
         let Request { input, seq, serializer, correlation, hello } = self.request;
         let stream = self.stream.attach()?;
@@ -348,7 +351,7 @@ impl DetachedGreeting {
         let shared = Shared::new(limits.clone(), hello.limits, hello.features, caller, log.clone());
         let timeout = Duration::from_millis(hello.timeout_ms.into());
         let sessions_of = Some(Arc::clone(sessions));
-        let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, daemon, sessions_of);
+        let mut driver = Driver::new(stream, Arc::clone(&shared), input, timeout, daemon, sessions_of, spin);
         let bound = driver.exports().bind(&hello.target, &shared);
         let handle = bound.as_ref().ok().copied();
         let table = handle.and_then(|handle| driver.exports().name(handle));

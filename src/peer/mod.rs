@@ -32,6 +32,7 @@ mod retained;
 mod room;
 pub mod session;
 mod silence;
+pub mod spin;
 mod stream;
 pub mod successor;
 mod tickets;

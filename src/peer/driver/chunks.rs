@@ -13,6 +13,7 @@ use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{Reply, ReplySink, WireReply};
 use crate::peer::assembly::{Landing, Verdict};
 use crate::peer::driver::{Driver, broken, ended};
+use crate::peer::spin::Moved;
 use crate::wire::{Carried, Flags, Frame, HEADER_LEN, Header, MessageType};
 
 impl Driver {
@@ -59,6 +60,9 @@ impl Driver {
             Poll::Pending => 0,
         };
         self.received += read as u64;
+        if read > 0 {
+            self.spinner.note(Moved::In);
+        }
         let (now, limit) = (Instant::now(), self.shared.limits.max_message);
         let whole = self.assemblies.landed(&mut landing, read, limit, now).map_err(broken)?;
         if !landing.is_over() {

@@ -18,6 +18,7 @@ mod tonic;
 
 use std::io;
 
+use ::pyroxene::Spin;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::peer::Peer;
@@ -27,7 +28,8 @@ pub const RAW: &dyn Peer = &raw::Raw;
 
 /// In the order of the table.
 pub const PEERS: &[&dyn Peer] = &[
-    &pyroxene::Pyroxene,
+    &pyroxene::Pyroxene { spin: Spin::Off },
+    &pyroxene::Pyroxene { spin: Spin::Auto },
     &pyroxene::Batched,
     #[cfg(feature = "tarpc")]
     &tarpc::Tarpc,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use pyroxene::client::client::{Client, ClientConfig};
 use pyroxene::daemon::program::system;
 use pyroxene::naming::resolve::NameResolver;
-use pyroxene::{Daemon, Proxy};
+use pyroxene::{Daemon, DaemonConfig, Proxy, Spin};
 use tokio::task::JoinHandle;
 
 use crate::calls::{self, Tally, call, callers, check, number, stamp};
@@ -16,7 +16,10 @@ use crate::process::announce;
 use crate::workload::{Figures, Task, Workload};
 
 /// Calls that are awaited one by one.
-pub struct Pyroxene;
+pub struct Pyroxene {
+    /// Whether connections look for more before they sleep; at its default they do not.
+    pub spin: Spin,
+}
 
 /// Calls that travel together.
 pub struct Batched;
@@ -49,11 +52,11 @@ impl Echo {
 
 impl Peer for Pyroxene {
     fn id(&self) -> &'static str {
-        "pyroxene"
+        if self.spin == Spin::Off { "pyroxene" } else { "pyroxene-spin" }
     }
 
     fn title(&self) -> &'static str {
-        "Pyroxene"
+        if self.spin == Spin::Off { "Pyroxene" } else { "Pyroxene, spinning" }
     }
 
     fn support(&self, workload: Workload) -> Support {
@@ -61,13 +64,18 @@ impl Peer for Pyroxene {
             Workload::W5 => Support::Differently(
                 "what a queue has no place for is lost: after each 256 oneways a call shows that those before have been handled",
             ),
+            _ if self.spin != Spin::Off => Support::Differently(
+                "before they sleep, its connections look for more for up to 50 µs, as long as that pays",
+            ),
             _ => Support::Yes,
         }
     }
 
     fn serve(&self, _: Workload) -> Result<()> {
         system().block_on(async {
-            let daemon = Daemon::bind("127.0.0.1:0").await?;
+            let config = DaemonConfig { spin: self.spin, ..DaemonConfig::default() };
+            let client = Client::new(ClientConfig::default(), Arc::new(NameResolver::default()));
+            let daemon = Daemon::bind_with(config, client, &"127.0.0.1:0".parse()?).await?;
             let echo = daemon.object("echo", Echo::default).id("echo").spawn().await?;
             announce(echo.uri())?;
             daemon.run().await;
@@ -76,14 +84,14 @@ impl Peer for Pyroxene {
     }
 
     fn call(&self, task: &Task) -> Result<Figures> {
-        let connect = async || Ok(Awaited { echo: connect(&task.address).await?, pace: Arc::default() });
+        let connect = async || Ok(Awaited { echo: connect(&task.address, self.spin).await?, pace: Arc::default() });
         system().block_on(calls::run(task, connect))
     }
 }
 
 /// A proxy with a connection of its own.
-async fn connect(uri: &str) -> Result<EchoProxy> {
-    let client = Client::new(ClientConfig::default(), Arc::new(NameResolver::default()));
+async fn connect(uri: &str, spin: Spin) -> Result<EchoProxy> {
+    let client = Client::new(ClientConfig { spin, ..ClientConfig::default() }, Arc::new(NameResolver::default()));
     Ok(EchoProxy::from(Proxy::connect_with(&client, uri).await?))
 }
 
@@ -137,11 +145,11 @@ impl Peer for Batched {
     }
 
     fn serve(&self, workload: Workload) -> Result<()> {
-        Pyroxene.serve(workload)
+        Pyroxene { spin: Spin::Off }.serve(workload)
     }
 
     fn call(&self, task: &Task) -> Result<Figures> {
-        system().block_on(calls::run(task, async || Ok(Batch(connect(&task.address).await?))))
+        system().block_on(calls::run(task, async || Ok(Batch(connect(&task.address, Spin::Off).await?))))
     }
 }
 

@@ -1,0 +1,159 @@
+//! Whether a connection that has nothing to do looks again at once, instead of sleeping until the system wakes it. Plain, time handed in.
+//!
+//! To wake a thread on another core costs the system more than a small call does. A connection that looks for some tens of microseconds finds
+//! the answer of a quick peer without being woken; on a core that others need it only keeps them from running. So it learns from whether it
+//! paid.
+
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+/// How long it looks.
+const TIME: Duration = Duration::from_micros(50);
+/// How often at most it sleeps at once, one time after the other, before it tries again whether looking pays.
+const MOST: u32 = 4096;
+
+/// Whether a connection looks for more for some tens of microseconds before it sleeps. Others on its thread run meanwhile.
+///
+/// Where both ends of a conversation have a core to themselves, calls that wait for each other become several times as fast. The price is a
+/// core that is busy as long as the conversation goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Spin {
+    /// It sleeps at once.
+    #[default]
+    Off,
+    /// It always looks.
+    On,
+    /// It looks as long as that pays, which it finds out: not where the peer answers late, nor where both share a core.
+    Auto,
+}
+
+/// Looks, or sleeps.
+#[derive(Debug)]
+pub(crate) struct Spinner {
+    spin: Spin,
+    /// It looks until then.
+    until: Option<Instant>,
+    /// It has looked for nothing since it began to. What was there at the first look would have woken it at once.
+    waited: bool,
+    /// So often it sleeps at once.
+    asleep: u32,
+    /// So often it did when looking did not pay last.
+    pause: u32,
+    moved: Moved,
+}
+
+/// What has happened since it was asked last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Moved {
+    Nothing,
+    /// Bytes have left.
+    Out,
+    /// Bytes have come.
+    In,
+}
+
+impl Spinner {
+    pub(crate) fn new(spin: Spin) -> Spinner {
+        Spinner { spin, until: None, waited: false, asleep: 0, pause: 0, moved: Moved::Nothing }
+    }
+
+    #[inline]
+    pub(crate) fn note(&mut self, moved: Moved) {
+        self.moved = self.moved.max(moved);
+    }
+
+    /// There is nothing to do: whether to look again at once.
+    #[inline]
+    pub(crate) fn looks(&mut self, now: impl FnOnce() -> Instant) -> bool {
+        self.spin != Spin::Off && self.decide(now)
+    }
+
+    fn decide(&mut self, now: impl FnOnce() -> Instant) -> bool {
+        let moved = std::mem::replace(&mut self.moved, Moved::Nothing);
+        if moved == Moved::Nothing {
+            let Some(until) = self.until else { return false };
+            if now() < until {
+                self.waited = true;
+                return true;
+            }
+            self.until = None;
+            if self.spin == Spin::Auto {
+                self.pause = (2 * self.pause).clamp(1, MOST);
+                self.asleep = self.pause;
+            }
+            return false;
+        }
+        if moved == Moved::In && self.until.is_some() && self.waited {
+            self.pause /= 2;
+        }
+        if self.asleep > 0 {
+            self.asleep -= 1;
+            self.until = None;
+            return false;
+        }
+        (self.until, self.waited) = (Some(now() + TIME), false);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Something moves, and then nothing for this long, or until bytes come; how often it looked.
+    fn wait(spinner: &mut Spinner, now: &mut Instant, micros: u64) -> u32 {
+        let end = *now + Duration::from_micros(micros);
+        spinner.note(Moved::Out);
+        let mut looked = 0;
+        while *now < end && spinner.looks(|| *now) {
+            *now += Duration::from_micros(1);
+            looked += 1;
+        }
+        *now = end;
+        spinner.note(Moved::In);
+        looked
+    }
+
+    #[test]
+    fn it_looks_for_an_answer_that_comes_soon() {
+        let (mut spinner, mut now) = (Spinner::new(Spin::Auto), Instant::now());
+        for _ in 0..100 {
+            assert_eq!(wait(&mut spinner, &mut now, 20), 20);
+        }
+    }
+
+    #[test]
+    fn it_stops_where_answers_come_late_and_finds_out_when_they_do_not_any_more() {
+        let (mut spinner, mut now) = (Spinner::new(Spin::Auto), Instant::now());
+        let looked: u32 = (0..10_000).map(|_| wait(&mut spinner, &mut now, 1_000)).sum();
+        assert!((100..1_000).contains(&looked), "{looked} in 10,000 calls");
+        let until_it_pays = (0..10_000).take_while(|_| wait(&mut spinner, &mut now, 20) < 20).count();
+        assert!(until_it_pays <= MOST as usize, "{until_it_pays}");
+        let looked: u32 = (0..10_000).map(|_| wait(&mut spinner, &mut now, 20)).sum();
+        assert!(looked > 190_000, "{looked}");
+    }
+
+    #[test]
+    fn what_was_there_at_once_does_not_show_that_it_pays() {
+        let (mut spinner, mut now) = (Spinner::new(Spin::Auto), Instant::now());
+        // As on a core that both share: the peer has answered before anybody looked, or cannot while one looks.
+        let looked: u32 = (0..10_000).map(|n| wait(&mut spinner, &mut now, if n % 2 == 0 { 0 } else { 1_000 })).sum();
+        assert!(looked < 1_000, "{looked} in 10,000 calls");
+    }
+
+    #[test]
+    fn it_does_what_it_is_told() {
+        let (mut on, mut off, mut now) = (Spinner::new(Spin::On), Spinner::new(Spin::Off), Instant::now());
+        for _ in 0..100 {
+            assert_eq!(wait(&mut on, &mut now, 1_000), TIME.as_micros() as u32);
+            assert_eq!(wait(&mut off, &mut now, 1_000), 0);
+        }
+    }
+
+    #[test]
+    fn who_has_never_moved_sleeps() {
+        assert!(!Spinner::new(Spin::On).looks(Instant::now));
+    }
+}
