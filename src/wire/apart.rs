@@ -91,7 +91,6 @@ pub(crate) fn truncate(out: &mut Vec<u8>, len: usize) {
     }
 }
 
-#[expect(clippy::ptr_arg, reason = "it is the vector that is known again, not what it holds")]
 fn address(out: &Vec<u8>) -> usize {
     std::ptr::from_ref(out).addr()
 }
