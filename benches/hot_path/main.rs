@@ -46,6 +46,15 @@ fn dispatch(criterion: &mut Criterion) {
             bencher.iter(|| conversation.calls(TOGETHER));
         });
     }
+    for (name, conversation) in [
+        ("64 oneways over a connection", Conversation::over_a_connection as fn() -> Conversation),
+        ("64 oneways within the process", Conversation::within_the_process),
+    ] {
+        group.bench_function(name, |bencher| {
+            let conversation = conversation();
+            bencher.iter(|| conversation.oneways(TOGETHER));
+        });
+    }
 }
 
 fn names(criterion: &mut Criterion) {

@@ -126,6 +126,11 @@ impl Echo {
     pub fn echo(&mut self, number: u64, payload: Bytes) -> (u64, Bytes) {
         (number, payload)
     }
+
+    #[remote(oneway)]
+    pub fn tell(&mut self, payload: Bytes) {
+        std::hint::black_box(payload);
+    }
 }
 
 /// An object and its callers, on one thread.
@@ -182,6 +187,18 @@ impl Conversation {
                 sum += call.await.unwrap();
             }
             sum
+        })
+    }
+}
+
+impl Conversation {
+    /// So many oneways, and a call that shows that they were handled.
+    pub(crate) fn oneways(&self, number: usize) -> u64 {
+        self.system.block_on(async {
+            for _ in 0..number {
+                self.echo.tell(Bytes::from_static(&[7; 64]));
+            }
+            self.echo.echo(7, Bytes::new()).await.unwrap().0
         })
     }
 }

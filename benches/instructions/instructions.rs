@@ -39,6 +39,7 @@ fn frames_64(input: BytesMut) -> usize {
 /// Everything is connected, and has been used.
 fn warm(conversation: Conversation) -> Conversation {
     conversation.calls(TOGETHER);
+    conversation.oneways(TOGETHER);
     conversation
 }
 
@@ -59,6 +60,18 @@ fn calls_64_over_a_connection(conversation: Conversation) -> Conversation {
 #[library_benchmark(setup = within_the_process)]
 fn calls_64_within_the_process(conversation: Conversation) -> Conversation {
     black_box(conversation.calls(TOGETHER));
+    conversation
+}
+
+#[library_benchmark(setup = over_a_connection)]
+fn oneways_64_over_a_connection(conversation: Conversation) -> Conversation {
+    black_box(conversation.oneways(TOGETHER));
+    conversation
+}
+
+#[library_benchmark(setup = within_the_process)]
+fn oneways_64_within_the_process(conversation: Conversation) -> Conversation {
+    black_box(conversation.oneways(TOGETHER));
     conversation
 }
 
@@ -85,7 +98,15 @@ library_benchmark_group!(
     benchmarks = [message_written, message_read, call_by_name_written, call_by_name_read]
 );
 library_benchmark_group!(name = frames, benchmarks = [frames_64]);
-library_benchmark_group!(name = dispatch, benchmarks = [calls_64_over_a_connection, calls_64_within_the_process]);
+library_benchmark_group!(
+    name = dispatch,
+    benchmarks = [
+        calls_64_over_a_connection,
+        calls_64_within_the_process,
+        oneways_64_over_a_connection,
+        oneways_64_within_the_process
+    ]
+);
 library_benchmark_group!(
     name = names,
     benchmarks = [name_resolved, group_of_100_listed, name_registered_and_withdrawn]

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use crate::client::binding::{Binding, Route};
 use crate::client::error::CallError;
 use crate::client::link::{Link, Queued, Turn};
+use crate::client::patience::Patience;
 use crate::client::request::{Request, Terms};
 use crate::client::retry::Retry;
 use crate::codec::budget::Budget;
@@ -59,7 +60,7 @@ enum State<R: Request> {
     New,
     Binding(BoxFuture<'static, Bound>),
     Waiting { binding: Arc<Binding>, seq: u16 },
-    Local { outcome: R::Local, binding: Arc<Binding>, timer: Option<Pin<Box<Sleep>>> },
+    Local { outcome: R::Local, binding: Arc<Binding>, patience: Option<Patience>, late: bool },
     Done,
 }
 
@@ -161,7 +162,7 @@ impl<R: Request> Exchange<R> {
                     }
                     self.end(ending, expiry)
                 }
-                State::Local { outcome, binding, timer } => {
+                State::Local { outcome, binding, patience, late } => {
                     if let Poll::Ready(ended) = Pin::new(&mut *outcome).poll(cx) {
                         self.request = R::take_back(outcome);
                         Some(ended.unwrap_or_else(|| {
@@ -170,13 +171,12 @@ impl<R: Request> Exchange<R> {
                         }))
                     } else {
                         let deadline = self.deadline.unwrap_or_else(Instant::now);
-                        let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-                        std::task::ready!(timer.as_mut().poll(cx));
-                        if timer.deadline() <= deadline {
+                        let grace = if *late { self.link.client.grace(self.time_ms).max(1) } else { 0 };
+                        let until = deadline + Duration::from_millis(grace.into());
+                        std::task::ready!(patience.get_or_insert_with(Patience::new).poll(until, cx));
+                        if !std::mem::replace(late, true) {
                             // If it still waits in the queue, it is told so now. If not, it may be about to end, or to be refused.
                             sweep(binding);
-                            let grace = self.link.client.grace(self.time_ms).max(1);
-                            timer.as_mut().reset(deadline + Duration::from_millis(grace.into()));
                             continue;
                         }
                         let method = R::submitted(outcome).to_owned();

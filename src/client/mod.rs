@@ -25,6 +25,7 @@ mod flush;
 mod keys;
 pub mod ledger;
 mod link;
+mod patience;
 mod pool;
 pub mod promise;
 pub mod proxy;

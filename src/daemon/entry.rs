@@ -305,10 +305,17 @@ impl Entry {
     }
 
     /// Moves the next calls for the actor of this generation into `turn`, which is empty: all that wait, but not more than a fair share.
-    /// Says whether there are any.
+    /// Says whether there are any; when not, the queue keeps its memory, unless it is much.
     pub(crate) fn take_turn(&self, generation: u64, turn: &mut VecDeque<Invocation>) -> bool {
         let mut queue = self.lock();
         if queue.generation != generation {
+            return false;
+        }
+        if queue.waiting.is_empty() {
+            (queue.scheduled, queue.turn) = (false, false);
+            if queue.waiting.capacity() > TURN {
+                queue.waiting = VecDeque::new();
+            }
             return false;
         }
         // What is in a turn has left the queue, so a small queue has small turns.
@@ -318,9 +325,8 @@ impl Entry {
         } else {
             turn.extend(queue.waiting.drain(..share));
         }
-        queue.scheduled = !turn.is_empty();
-        queue.turn = queue.scheduled;
-        queue.scheduled
+        (queue.scheduled, queue.turn) = (true, true);
+        true
     }
 
     /// Puts back what the turn of this generation did not come to, in its old place; or else its memory. Says whether calls wait for it.

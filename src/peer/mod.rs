@@ -36,5 +36,5 @@ pub mod spin;
 mod stream;
 pub mod successor;
 mod tickets;
-mod timer;
+pub(crate) mod timer;
 pub(crate) mod uploads;

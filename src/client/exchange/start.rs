@@ -57,7 +57,7 @@ impl<R: Request> Exchange<R> {
                 self.link.sent(self.number);
                 let terms = self.terms();
                 let outcome = self.request.take()?.submit(choice, object, terms, &mut { object });
-                self.state = State::Local { outcome, binding, timer: None };
+                self.state = State::Local { outcome, binding, patience: None, late: false };
                 None
             }
             Route::Remote(connection, handle) => {
