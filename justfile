@@ -50,6 +50,10 @@ fuzz TARGET *ARGS:
 peers *ARGS:
     cargo run --release --manifest-path benches/peers/Cargo.toml -- {{ ARGS }}
 
+# Instructions of the hot path, compared with the last run (needs valgrind and gungraun-runner)
+instructions *ARGS:
+    cargo bench --manifest-path benches/instructions/Cargo.toml -- {{ ARGS }}
+
 # Licences, duplicates and sources of all dependencies (needs cargo-deny)
 deny:
     cargo deny check
