@@ -105,14 +105,14 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(
     payload: &Payload,
     budget: &Budget,
 ) -> Result<T, DecodeError> {
-    if payload.len() < CHUNK_BYTES {
+    if payload.len() < CHUNK_BYTES && TypeId::of::<T>() != TypeId::of::<Vec<u8>>() {
         return crate::codec::decode(id, payload, budget);
     }
-    decode_large(id, payload, budget)
+    decode_whole(id, payload, budget)
 }
 
 #[cold]
-fn decode_large<T: DeserializeOwned + 'static>(
+fn decode_whole<T: DeserializeOwned + 'static>(
     id: SerializerId,
     payload: &Payload,
     budget: &Budget,
@@ -281,6 +281,14 @@ mod tests {
         let at = list.as_ptr();
         assert_eq!(shared(list).unwrap().as_ptr(), at);
         assert_eq!(shared(vec![7_u16]).unwrap_err(), [7]);
+    }
+
+    #[test]
+    fn a_small_list_of_bytes_is_read_as_it_was_written() {
+        for id in SUPPORTED {
+            let payload = written(*id, &Whole(vec![1_u8, 2, 255]));
+            assert_eq!(decode::<Vec<u8>>(*id, &payload, &Budget::default()).unwrap(), [1, 2, 255]);
+        }
     }
 
     #[test]

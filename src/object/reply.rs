@@ -183,7 +183,7 @@ impl Reply {
                 let outcome = match M::outcome(output).map(M::into_items) {
                     Ok(Ok(items)) => return local.items(items),
                     Ok(Err(value)) => {
-                        Value::from_serialize(&value).map_err(|e| unwritable(local.names(), &e.to_string()))
+                        Value::from_serialize(&Whole(value)).map_err(|e| unwritable(local.names(), &e.to_string()))
                     }
                     Err(error) => {
                         let (object, method) = local.names();

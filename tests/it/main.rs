@@ -40,6 +40,7 @@ mod retries;
 mod shutdown;
 mod silence;
 mod simulation;
+mod spin;
 mod streams;
 mod strict;
 mod supervision;

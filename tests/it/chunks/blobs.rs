@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pyroxene::client::client::ClientConfig;
-use pyroxene::transport::Network;
+use pyroxene::transport::{Network, SystemNetwork};
 use pyroxene::wire::Limits;
-use pyroxene::{CallError, DynProxy, NotStarted, Proxy, Value, args};
+use pyroxene::{CallError, Daemon, DynProxy, NotStarted, Proxy, Value, args};
 
 use crate::support::flaky::{Fault, Flaky, Plan};
 use crate::support::pair::{Pair, Setup, client_over, client_with};
@@ -136,15 +136,17 @@ async fn one_that_is_too_large_is_told_so_and_nobody_else_is_disturbed() {
 }
 
 #[actix::test]
-async fn who_knows_only_names_sends_bytes_or_numbers() {
-    let pair = Pair::memory().await;
-    let uri = pair.daemon.supervise("gallery", Gallery::default).await.unwrap().uri().clone();
-    let gallery = DynProxy::connect_with(&pair.client, uri).await.unwrap();
-    let numbers = Value::List([1, 2, 255].map(Value::Int).into());
-    for method in ["echo", "list"] {
-        for sent in [Value::Bytes(Bytes::from_static(&[1, 2, 255])), numbers.clone()] {
-            let reply = gallery.call(method, args![sent]).await.unwrap();
-            assert_eq!(reply, Value::Bytes(Bytes::from_static(&[1, 2, 255])));
+async fn who_knows_only_names_sends_bytes_or_numbers_near_and_far() {
+    let daemon = Daemon::bind("127.0.0.1:0").await.unwrap();
+    let uri = daemon.supervise("gallery", Gallery::default).await.unwrap().uri().clone();
+    let near = DynProxy::connect(uri.clone()).await.unwrap();
+    let network: Arc<dyn Network> = Arc::new(SystemNetwork);
+    let far = DynProxy::connect_with(&client_over(&network), uri).await.unwrap();
+    let bytes = Value::Bytes(Bytes::from_static(&[1, 2, 255]));
+    for sent in [bytes.clone(), Value::List([1, 2, 255].map(Value::Int).into())] {
+        for (method, gallery) in [("echo", &near), ("list", &near), ("echo", &far), ("list", &far)] {
+            let reply = gallery.call(method, args![sent.clone()]).await.unwrap();
+            assert_eq!(reply, bytes, "{method} of {sent:?}");
         }
     }
 }

@@ -74,6 +74,55 @@ async fn chunks_that_break_the_rules_end_their_connection() {
 }
 
 #[actix::test]
+async fn a_chunk_may_come_in_any_pieces() {
+    let pair = Pair::memory().await;
+    let (mut peer, places) = pair.raw().await;
+    for (seq, cut) in (1..).zip([1_usize, 39, 41, 1_023, 1_025, 7_000, 70_000]) {
+        // So many that a byte at a time does not take long.
+        let whole = invoke(seq, places.of("weigh"), &(u64::from(seq), vec![1_u8; 400 * cut.min(500)]));
+        let mut bytes = Vec::new();
+        for piece in whole.chunks(whole.len() / 3 + 1) {
+            bytes.extend(chunk(seq % 8, piece));
+            bytes.extend(frame(MessageType::Ping, 9, |out| out.extend_from_slice(b"ping")));
+        }
+        for piece in bytes.chunks(cut) {
+            peer.send(piece).await;
+            settle().await;
+        }
+        let mut kinds = Vec::new();
+        for _ in 0..4 {
+            let frame = peer.frame().await.unwrap();
+            assert!(!frame.header.flags.contains(Flags::EXCEPTION));
+            kinds.push(frame.header.kind);
+        }
+        kinds.retain(|kind| *kind != MessageType::Ping);
+        assert_eq!(kinds, [MessageType::Result], "in pieces of {cut}");
+    }
+    assert_eq!(pair.journal.read(), (1..=7).collect::<Vec<_>>());
+}
+
+#[actix::test]
+async fn half_a_chunk_that_goes_nowhere_or_claims_too_much_ends_its_connection() {
+    let pair = Pair::memory().await;
+    let bystander = Bystander::beside(&pair).await;
+    let call = invoke(1, 0, &(1_u64, vec![1_u8; 1_000]));
+    let begun = [chunk(0, &call[..60]), chunk(0, &call[60..])[..500].to_vec()].concat();
+    let (mut peer, _) = pair.raw().await;
+    peer.send(&begun).await;
+    let start = tokio::time::Instant::now();
+    peer.until_closed().await;
+    assert_eq!(start.elapsed().as_secs(), 30, "of virtual time");
+
+    let (mut peer, _) = pair.raw().await;
+    let too_much = chunk(0, &[&call[60..], &[0]].concat());
+    peer.send(&[chunk(0, &call[..60]), too_much[..100].to_vec()].concat()).await;
+    let start = tokio::time::Instant::now();
+    peer.until_closed().await;
+    assert_eq!(start.elapsed().as_secs(), 0, "nobody waits for the rest");
+    bystander.noticed_nothing().await;
+}
+
+#[actix::test]
 async fn a_message_in_chunks_has_to_go_on() {
     let pair = Pair::memory().await;
     let (mut peer, _) = pair.raw().await;
