@@ -202,15 +202,15 @@ async fn idle<C: Connection>(
     let active = used(0).await?;
     let before = process::memory(server)?;
     let mut idle = Vec::with_capacity(connections);
-    for number in 0..connections {
+    for number in 1..connections {
         idle.push(used(number as u64).await?);
     }
-    if connections == 0 {
-        bail!("no idle connections were asked for");
+    if idle.is_empty() {
+        bail!("there is no idle connection beside the active one");
     }
     let grown = process::memory(server)?.saturating_sub(before);
     let figures = if time.is_zero() { Figures::default() } else { one_by_one(&active, SMALL, time).await? };
-    Ok(Figures { kib_per_connection: Some(grown as f64 / 1024.0 / connections as f64), ..figures })
+    Ok(Figures { kib_per_connection: Some(grown as f64 / 1024.0 / idle.len() as f64), ..figures })
 }
 
 #[cfg(test)]

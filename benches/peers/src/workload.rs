@@ -38,7 +38,7 @@ pub enum Shape {
     InFlight { connections: usize, depth: usize },
     /// Oneway calls.
     Oneway,
-    /// Connections that were used once; then, if there is time, one call after the other on one of them.
+    /// So many connections that were used once; then, if there is time, one call after the other on one of them.
     Idle { connections: usize },
 }
 
