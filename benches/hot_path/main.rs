@@ -34,25 +34,24 @@ fn frame(criterion: &mut Criterion) {
     });
 }
 
+/// How a subject is made, and what is done with it.
+type Make = fn() -> Conversation;
+type Run = fn(&Conversation, usize) -> u64;
+
 fn dispatch(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("dispatch");
     group.throughput(Throughput::Elements(TOGETHER as u64));
-    for (name, conversation) in [
-        ("64 calls over a connection", Conversation::over_a_connection as fn() -> Conversation),
-        ("64 calls within the process", Conversation::within_the_process),
-    ] {
+    let (far, near) = (Conversation::over_a_connection, Conversation::within_the_process);
+    let subjects: [(&str, Make, Run); 4] = [
+        ("64 calls over a connection", far, Conversation::calls),
+        ("64 calls within the process", near, Conversation::calls),
+        ("64 oneways over a connection", far, Conversation::oneways),
+        ("64 oneways within the process", near, Conversation::oneways),
+    ];
+    for (name, conversation, run) in subjects {
         group.bench_function(name, |bencher| {
             let conversation = conversation();
-            bencher.iter(|| conversation.calls(TOGETHER));
-        });
-    }
-    for (name, conversation) in [
-        ("64 oneways over a connection", Conversation::over_a_connection as fn() -> Conversation),
-        ("64 oneways within the process", Conversation::within_the_process),
-    ] {
-        group.bench_function(name, |bencher| {
-            let conversation = conversation();
-            bencher.iter(|| conversation.oneways(TOGETHER));
+            bencher.iter(|| run(&conversation, TOGETHER));
         });
     }
 }
