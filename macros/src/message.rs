@@ -1,8 +1,8 @@
 //! `impl RemoteMessage`, and the message of a method.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, format_ident, quote};
-use syn::{Generics, Ident, PathArguments, Type, TypePath};
+use quote::{format_ident, quote};
+use syn::{GenericArgument, Generics, Ident, PathArguments, Type, TypePath};
 
 use crate::model::{Flags, Method, Object, Returns};
 use crate::names::{first_paragraph, text};
@@ -82,7 +82,10 @@ fn is_spelled_bytes(ty: &Type) -> bool {
     let Type::Path(TypePath { qself: None, path }) = ty else { return false };
     path.segments.last().is_some_and(|last| match &last.arguments {
         PathArguments::None => last.ident == "Bytes",
-        arguments => last.ident == "Vec" && arguments.to_token_stream().to_string() == "< u8 >",
+        PathArguments::AngleBracketed(of) if last.ident == "Vec" => {
+            matches!(of.args.first(), Some(GenericArgument::Type(Type::Path(item))) if item.path.is_ident("u8"))
+        }
+        _ => false,
     })
 }
 

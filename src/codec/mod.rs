@@ -1,6 +1,6 @@
 //! Values to bytes and back, in each of the serializers; what travels in them: [`Value`], arguments, [`Fault`](fault::Fault).
 //!
-//! - May use: `wire` ids.
+//! - May use: `wire`: ids, payloads, and what is left out of a frame.
 //! - Must never know: IO, connections, objects.
 
 pub mod args;

@@ -462,8 +462,8 @@ impl Shared {
         if self.features.contains(Features::CHUNKS) { apart::collect(out, write) } else { (write(out), Vec::new()) }
     }
 
-    /// A frame was appended at `start`, but for these parts. If it is large, or may not overtake one that is, it leaves the outgoing buffer again; for a call
-    /// returns what stands for the end of its bytes until they are sent.
+    /// A frame was appended at `start`, but for these parts. If it is large, or may not overtake one that is, it leaves the outgoing buffer
+    /// again; for a call returns what stands for the end of its bytes until they are sent.
     ///
     /// # Errors
     /// Too many large calls wait; what was appended is taken back.

@@ -397,8 +397,8 @@ impl Driver {
 
     /// Reads once; how many bytes came.
     fn read(&mut self, cx: &mut Context<'_>) -> io::Result<usize> {
-        if let Some(landing) = self.landing.take() {
-            return self.read_landing(landing, cx);
+        if self.landing.is_some() {
+            return self.read_landing(cx);
         }
         let large = !self.assemblies.is_empty();
         if large {

@@ -15,7 +15,7 @@ use crate::support::claim::Claim;
 use crate::support::flaky::{Fault, Flaky, Plan};
 use crate::support::pair::{Pair, Setup, client_over, client_with, settle};
 use crate::support::raw_peer::{RawPeer, frame, invoke};
-use crate::support::worker::WorkerProxy;
+use crate::support::worker::{Gate, Journal, Worker, WorkerProxy};
 
 /// A network like that of the pair, which does what it is told to.
 fn flaky(pair: &Pair, plans: impl IntoIterator<Item = Plan>) -> Arc<Flaky> {
@@ -169,6 +169,38 @@ async fn a_large_message_that_was_cut_arrives_whole() {
     assert_eq!(worker.fill(2_000_000).await.map(|reply| reply.len()), Ok(2_000_000));
     assert_eq!(pair.journal.read(), [1]);
     assert!(flaky.attempts() >= 4, "{}", flaky.attempts());
+}
+
+#[actix::test]
+async fn a_stream_that_breaks_within_a_large_message_costs_no_call_anything() {
+    let pair = Pair::memory().await;
+    let (journal, gate) = (Journal::default(), Gate::default());
+    let other = {
+        let (journal, gate) = (journal.clone(), gate.clone());
+        pair.daemon.supervise("other", move || Worker::new(&journal, &gate)).await.unwrap().uri().clone()
+    };
+    // As large as what is kept for another stream allows.
+    let cuts = [3_000, 64_000, 65_700, 66_000, 131_100, 400_000, 700_001];
+    let plans = cuts.map(|at| {
+        let (out, back) = (Some((at, Fault::Break)), Some((at, Fault::Break)));
+        [Plan { out, ..Plan::default() }, Plan { back, ..Plan::default() }]
+    });
+    for (id, plan) in (1..).zip(plans.into_iter().flatten()) {
+        let flaky = flaky(&pair, [plan]);
+        let client = steady_client_over(&(Arc::clone(&flaky) as Arc<dyn Network>));
+        let worker = pair.worker_for(&client);
+        // It does not survive its connection, and cannot be made over another one unnoticed.
+        let held = WorkerProxy::from(Proxy::<Worker>::lazy_with(&client, other.clone()));
+        let held = tokio::spawn(held.hold(id));
+        settle().await;
+        assert_eq!(worker.weigh(id, vec![7; 900_000]).await, Ok(900_000), "{plan:?}");
+        let reply = worker.fill(900_000).await.unwrap_or_else(|problem| panic!("{plan:?}: {problem}"));
+        assert!(reply.len() == 900_000 && reply.iter().all(|byte| *byte == 7), "{plan:?}");
+        gate.open(1);
+        assert_eq!(held.await.unwrap(), Ok(id), "{plan:?}");
+        assert_eq!(flaky.attempts(), 2, "{plan:?}");
+    }
+    assert_eq!(pair.journal.read(), journal.read());
 }
 
 #[actix::test]

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::object::outcome::{Failure, NotStarted};
 use crate::object::reply::{Reply, ReplySink, WireReply};
-use crate::peer::assembly::{Landing, Verdict};
+use crate::peer::assembly::Verdict;
 use crate::peer::driver::{Driver, broken, ended};
 use crate::peer::spin::Moved;
 use crate::wire::{Carried, Flags, Frame, HEADER_LEN, Header, MessageType};
@@ -48,26 +48,22 @@ impl Driver {
         Ok(())
     }
 
-    /// Reads more of the chunk that has begun; how many bytes came.
+    /// Reads more of the chunk that has begun, which stays begun if the stream is lost; how many bytes came.
     #[cold]
-    pub(super) fn read_landing(&mut self, mut landing: Landing, cx: &mut Context<'_>) -> io::Result<usize> {
-        let Some(mut room) = self.assemblies.room(&landing) else {
-            return Err(broken("it goes on with a message that is over"));
-        };
+    pub(super) fn read_landing(&mut self, cx: &mut Context<'_>) -> io::Result<usize> {
+        let room = self.landing.as_ref().and_then(|landing| self.assemblies.room(landing));
+        let Some(mut room) = room else { return Err(broken("it goes on with a message that is over")) };
         let read = match pin!(self.stream.read_buf(&mut room)).poll(cx)? {
+            Poll::Pending => return Ok(0),
             Poll::Ready(0) => return Err(ended()),
             Poll::Ready(read) => read,
-            Poll::Pending => 0,
         };
         self.received += read as u64;
-        if read > 0 {
-            self.spinner.note(Moved::In);
-        }
+        self.spinner.note(Moved::In);
         let (now, limit) = (Instant::now(), self.shared.limits.max_message);
-        let whole = self.assemblies.landed(&mut landing, read, limit, now).map_err(broken)?;
-        if !landing.is_over() {
-            self.landing = Some(landing);
-        }
+        let Some(landing) = &mut self.landing else { return Ok(read) };
+        let whole = self.assemblies.landed(landing, read, limit, now).map_err(broken)?;
+        self.landing.take_if(|landing| landing.is_over());
         if let Some(frame) = whole {
             self.put_together(frame, now)?;
             let shared = Arc::clone(&self.shared);
