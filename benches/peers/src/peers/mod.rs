@@ -5,7 +5,7 @@ mod capnp;
 #[cfg(feature = "kameo")]
 mod kameo;
 mod pyro;
-mod pyroxene;
+pub mod pyroxene;
 #[cfg(feature = "ractor")]
 mod ractor;
 mod raw;

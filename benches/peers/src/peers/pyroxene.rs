@@ -73,9 +73,7 @@ impl Peer for Pyroxene {
 
     fn serve(&self, _: Workload) -> Result<()> {
         system().block_on(async {
-            let config = DaemonConfig { spin: self.spin, ..DaemonConfig::default() };
-            let client = Client::new(ClientConfig::default(), Arc::new(NameResolver::default()));
-            let daemon = Daemon::bind_with(config, client, &"127.0.0.1:0".parse()?).await?;
+            let daemon = daemon(DaemonConfig { spin: self.spin, ..DaemonConfig::default() }).await?;
             let echo = daemon.object("echo", Echo::default).id("echo").spawn().await?;
             announce(echo.uri())?;
             daemon.run().await;
@@ -87,6 +85,12 @@ impl Peer for Pyroxene {
         let connect = async || Ok(Awaited { echo: connect(&task.address, self.spin).await?, pace: Arc::default() });
         system().block_on(calls::run(task, connect))
     }
+}
+
+/// A daemon on a port of this machine.
+pub async fn daemon(config: DaemonConfig) -> Result<Daemon> {
+    let client = Client::new(ClientConfig::default(), Arc::new(NameResolver::default()));
+    Ok(Daemon::bind_with(config, client, &"127.0.0.1:0".parse()?).await?)
 }
 
 /// A proxy with a connection of its own.

@@ -8,7 +8,7 @@ use pyroxene::client::client::{Client, ClientConfig};
 use pyroxene::daemon::program::system;
 use pyroxene::naming::resolve::NameResolver;
 use pyroxene::wire::Limits;
-use pyroxene::{Daemon, DaemonConfig, Proxy};
+use pyroxene::{DaemonConfig, Proxy};
 use serde::Serialize;
 use tokio::task::JoinHandle;
 
@@ -16,6 +16,7 @@ use crate::calls::{self, Tally};
 use crate::compare::{json, progress};
 use crate::peer::{Connection, Peer, Support};
 use crate::peers::RAW;
+use crate::peers::pyroxene::daemon;
 use crate::process::{self, announce};
 use crate::table::{Cell, Row, Table};
 use crate::workload::{Figures, Shape, Task, Workload};
@@ -102,9 +103,7 @@ impl Peer for Large {
 
     fn serve(&self, _: Workload) -> Result<()> {
         system().block_on(async {
-            let config = DaemonConfig { limits: limits(), ..DaemonConfig::default() };
-            let client = Client::new(ClientConfig::default(), Arc::new(NameResolver::default()));
-            let daemon = Daemon::bind_with(config, client, &"127.0.0.1:0".parse()?).await?;
+            let daemon = daemon(DaemonConfig { limits: limits(), ..DaemonConfig::default() }).await?;
             let echo = daemon.object("echo", Echo::default).id("echo").spawn().await?;
             announce(echo.uri())?;
             daemon.run().await;

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use pyroxene::client::client::{Client, ClientConfig};
+use pyroxene::DaemonConfig;
 use pyroxene::daemon::placement::Arbiters;
 use pyroxene::daemon::program::system;
-use pyroxene::naming::resolve::NameResolver;
-use pyroxene::{Daemon, DaemonConfig};
 use serde::Serialize;
 
 use crate::compare::{json, progress};
+use crate::peers::pyroxene::daemon;
 use crate::process;
 use crate::table::{Cell, Row, Table};
 use crate::workload::Figures;
@@ -91,8 +90,7 @@ pub fn measure(place: &str, seconds: f64) -> Result<Figures> {
     let threads = if place == "apart" { 2 } else { 1 };
     system().block_on(async {
         let config = DaemonConfig { placement: Some(Arc::new(Arbiters::start(threads))), ..DaemonConfig::default() };
-        let client = Client::new(ClientConfig::default(), Arc::new(NameResolver::default()));
-        let daemon = Daemon::bind_with(config, client, &"127.0.0.1:0".parse()?).await?;
+        let daemon = daemon(config).await?;
         // One after the other: where there are two threads, each has one.
         let fast = FastProxy::from(daemon.supervise("fast", Fast::default).await?);
         let slow = SlowProxy::from(daemon.supervise("slow", Slow::default).await?);
