@@ -12,7 +12,7 @@ use crate::client::client::Client;
 use crate::client::proxy::Proxy;
 use crate::daemon::current;
 use crate::daemon::drain;
-use crate::daemon::entry::Entry;
+use crate::daemon::entry::{Entry, OnLoss};
 use crate::daemon::error::{BindError, SpawnError};
 use crate::daemon::held::HeldObjects;
 use crate::daemon::introspection;
@@ -24,7 +24,7 @@ use crate::daemon::remote_object::RemoteObject;
 use crate::daemon::run::Run;
 use crate::daemon::spawn::Spawn;
 use crate::daemon::state::State;
-use crate::daemon::supervisor::{Forget, Supervisor};
+use crate::daemon::supervisor::{self, Forget, Supervisor};
 use crate::object::local::{Behind, LocalDaemon, LocalObject};
 use crate::object::outcome::NotStarted;
 use crate::peer::connection::{Connection, Shared};
@@ -113,6 +113,8 @@ pub(crate) struct Inner {
     pub(crate) incarnation: u128,
     pub(crate) placement: Arc<dyn Placement>,
     pub(crate) supervisor: Addr<Supervisor>,
+    /// What its objects do when their actors are lost.
+    pub(crate) on_loss: OnLoss,
     /// That of the thread it was bound on, for what it does by itself.
     pub(crate) runtime: Handle,
     /// Itself, for those who hold its objects.
@@ -200,6 +202,7 @@ impl Daemon {
             this: Weak::clone(this),
             incarnation: rand::random(),
             placement,
+            on_loss: supervisor::report_to(supervisor.clone(), Weak::clone(this)),
             supervisor,
             runtime: Handle::current(),
             endpoint: public.clone(),

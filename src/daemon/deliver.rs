@@ -1,9 +1,10 @@
 //! From an object's queue into its handlers.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use actix::{ActorContext, ActorState, AsyncContext, Context, Message};
+use actix::{Actor, ActorContext, ActorState, Addr, AsyncContext, Context, Handler, Message};
 
 use crate::daemon::entry::{Entry, Loss};
 use crate::daemon::remote_object::ObjectActor;
@@ -78,6 +79,24 @@ fn run_turn<A: ObjectActor>(
         }
     }
     Ok(())
+}
+
+/// The mailbox of an actor, whatever its type. It is what a `Recipient` is, in one piece of memory instead of two.
+pub trait Mailbox: Send + Sync + 'static {
+    /// Puts the message into it.
+    fn deliver(&self, message: Deliver);
+    /// Whether it is the one with this address.
+    fn is(&self, addr: &dyn Any) -> bool;
+}
+
+impl<A: Actor<Context = Context<A>> + Handler<Deliver>> Mailbox for Addr<A> {
+    fn deliver(&self, message: Deliver) {
+        self.do_send(message);
+    }
+
+    fn is(&self, addr: &dyn Any) -> bool {
+        addr.downcast_ref() == Some(self)
+    }
 }
 
 impl Drop for Deliver {

@@ -6,12 +6,12 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use actix::Recipient;
+use actix::{Actor, Addr, Context};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::daemon::allow::{Allow, denies};
-use crate::daemon::deliver::Deliver;
+use crate::daemon::deliver::{Deliver, Mailbox};
 use crate::daemon::exclusive::Exclusive;
 use crate::daemon::own::Home;
 use crate::daemon::state::State;
@@ -30,7 +30,7 @@ const RETRY_MS: u32 = 10;
 pub struct Entry {
     nameplate: Nameplate,
     name: Option<Arc<str>>,
-    kind: Kind,
+    kind: &'static Kind,
     /// Where its callers find it; `None` for what no proxy leads to.
     home: Option<Home>,
     /// Who may call it; `None` lets everybody.
@@ -47,13 +47,13 @@ pub struct Entry {
     on_loss: OnLoss,
 }
 
-/// Hears that the actor of an object was lost: its id, the generation, and how.
-pub(crate) type OnLoss = Box<dyn Fn(Arc<str>, u64, Loss) + Send + Sync>;
+/// Hears that the actor of an object was lost: its id, the generation, and how. The objects of a daemon share one.
+pub(crate) type OnLoss = Arc<dyn Fn(Arc<str>, u64, Loss) + Send + Sync>;
 
 struct Queue {
     waiting: VecDeque<Invocation>,
     /// The actor of `generation`, while it lives.
-    actor: Option<Arc<Recipient<Deliver>>>,
+    actor: Option<Arc<dyn Mailbox>>,
     generation: u64,
     /// A [`Deliver`] is on its way, or being run.
     scheduled: bool,
@@ -76,7 +76,13 @@ pub(crate) enum Loss {
 }
 
 impl Entry {
-    pub(crate) fn new(id: Arc<str>, name: Option<Arc<str>>, kind: Kind, capacity: usize, on_loss: OnLoss) -> Entry {
+    pub(crate) fn new(
+        id: Arc<str>,
+        name: Option<Arc<str>>,
+        kind: &'static Kind,
+        capacity: usize,
+        on_loss: OnLoss,
+    ) -> Entry {
         let queue = Queue {
             waiting: VecDeque::new(),
             actor: None,
@@ -109,13 +115,13 @@ impl Entry {
     }
 
     /// What it is.
-    pub(crate) fn what(&self) -> &Kind {
-        &self.kind
+    pub(crate) fn what(&self) -> &'static Kind {
+        self.kind
     }
 
     /// Whether this is its actor.
-    pub(crate) fn is_run_by(&self, actor: &Recipient<Deliver>) -> bool {
-        self.lock().actor.as_deref() == Some(actor)
+    pub(crate) fn is_run_by<A: Actor<Context = Context<A>>>(&self, actor: &Addr<A>) -> bool {
+        self.lock().actor.as_ref().is_some_and(|own| own.is(actor))
     }
 
     /// What its callers know of it.
@@ -394,7 +400,7 @@ impl Entry {
     }
 
     /// The actor of this generation takes calls from now on.
-    pub(crate) fn running(self: &Arc<Self>, generation: u64, actor: Recipient<Deliver>) {
+    pub(crate) fn running(self: &Arc<Self>, generation: u64, actor: impl Mailbox) {
         let mut queue = self.lock();
         if queue.generation != generation || queue.state == State::Gone {
             return;
@@ -559,7 +565,7 @@ impl Entry {
             let deliver = Deliver::new(Arc::clone(self), queue.generation);
             // Sent without the lock: a closed mailbox drops it, and its drop reports the loss.
             drop(queue);
-            actor.do_send(deliver);
+            actor.deliver(deliver);
         }
     }
 

@@ -119,12 +119,12 @@ pub struct DaemonObject {
 /// Puts the object into its daemon.
 pub(crate) fn spawn(daemon: &Daemon) {
     // It stays as long as the daemon does: it has no state that could be lost.
-    let on_loss = Box::new(|_: Arc<str>, _: u64, _: Loss| {});
+    let on_loss = Arc::new(|_: Arc<str>, _: u64, _: Loss| {});
     let (id, capacity) = (Arc::from(DAEMON_ID), daemon.0.config.mailbox);
     let entry = Arc::new(Entry::new(id, None, Kind::of::<DaemonObject>(), capacity, on_loss));
     let object = DaemonObject { daemon: Arc::downgrade(&daemon.0) };
     if let Some(generation) = entry.begin() {
-        entry.running(generation, object.start().recipient());
+        entry.running(generation, object.start());
     }
     // The table is empty, so the id is free.
     let _ = daemon.0.objects().insert(Placed { entry, seat: 0, family: None, owner: None });

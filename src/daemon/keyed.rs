@@ -26,7 +26,6 @@ use crate::daemon::keyed::snapshot::TakeSnapshot;
 use crate::daemon::objects::Placed;
 use crate::daemon::own::Home;
 use crate::daemon::restart::Restart;
-use crate::daemon::spawn::report_loss;
 use crate::daemon::state::State;
 use crate::daemon::strategy::Strategy;
 use crate::daemon::supervisor::{Begin, Forget, Start, Supervise};
@@ -199,7 +198,7 @@ impl Keyed {
     fn entry(&self, id: &Arc<str>) -> Option<Arc<Entry>> {
         let (daemon, home) = (Daemon(self.daemon.upgrade()?), ObjectId::new(id).ok()?);
         let entry =
-            Entry::new(Arc::clone(id), None, *self.common.what(), self.common.capacity(), report_loss(&daemon.0));
+            Entry::new(Arc::clone(id), None, self.common.what(), self.common.capacity(), Arc::clone(&daemon.0.on_loss));
         Some(Arc::new(entry.at(Home::new(&daemon, &home))))
     }
 

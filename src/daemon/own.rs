@@ -87,7 +87,7 @@ impl<A: ObjectActor + Interface> Proxy<A> {
 pub(super) fn of<A: ObjectActor + Interface>(addr: &Addr<A>) -> Option<Proxy<A>> {
     let entry = lock().find(hash(addr))?;
     // The address of an actor that has ended may belong to another one now.
-    if entry.is_run_by(&addr.clone().recipient()) { entry.home()?.proxy() } else { None }
+    if entry.is_run_by(addr) { entry.home()?.proxy() } else { None }
 }
 
 impl<O: RemoteObject> Proxy<O> {
@@ -165,7 +165,7 @@ mod tests {
     use crate::object::interface::{Any, Kind};
 
     fn entry() -> Arc<Entry> {
-        Arc::new(Entry::new("id".into(), None, Kind::of::<Any>(), 1, Box::new(|_, _, _| {})))
+        Arc::new(Entry::new("id".into(), None, Kind::of::<Any>(), 1, Arc::new(|_, _, _| {})))
     }
 
     #[test]

@@ -6,8 +6,8 @@ use actix::Addr;
 
 use crate::client::proxy::Proxy;
 use crate::daemon::allow::Allow;
-use crate::daemon::daemon::{Daemon, Inner};
-use crate::daemon::entry::{Entry, Loss, OnLoss};
+use crate::daemon::daemon::Daemon;
+use crate::daemon::entry::{Entry, Loss};
 use crate::daemon::error::SpawnError;
 use crate::daemon::instances::{Blueprint, Family, Instances};
 use crate::daemon::objects::Placed;
@@ -15,7 +15,7 @@ use crate::daemon::own::{self, Home};
 use crate::daemon::remote_object::{ObjectActor, RemoteObject};
 use crate::daemon::restart::Restart;
 use crate::daemon::strategy::Strategy;
-use crate::daemon::supervisor::{Lost, Start, Supervise};
+use crate::daemon::supervisor::{Start, Supervise};
 use crate::object::interface::{Interface, Kind};
 use crate::object::panic;
 use crate::uri::{NameText, ObjectId};
@@ -316,7 +316,7 @@ where
     daemon.0.supervisor.do_send(Supervise { placed, start: None, policy, strategy: Strategy::OneForOne });
     if let Some(generation) = entry.begin() {
         own::remember(addr, &entry);
-        entry.running(generation, addr.clone().recipient());
+        entry.running(generation, addr.clone());
     }
     Ok(made)
 }
@@ -349,8 +349,9 @@ impl Registration<'_> {
             Some(id) => ObjectId::new(id).map_err(|error| bad(id, error.to_string()))?,
             None => ObjectId::generate(),
         };
-        let name = name.map(|name| Arc::from(name.as_str()));
-        let entry = Entry::new(Arc::from(id.as_str()), name, Kind::of::<O>(), self.mailbox, report_loss(&daemon.0));
+        let name = name.map(Into::into);
+        let on_loss = Arc::clone(&daemon.0.on_loss);
+        let entry = Entry::new(id.clone().into(), name, Kind::of::<O>(), self.mailbox, on_loss);
         let entry = Arc::new(entry.allow(self.allow).at(Home::new(daemon, &id)));
         let family = family(&entry);
         let mut objects = daemon.0.objects();
@@ -376,23 +377,12 @@ impl Registration<'_> {
     }
 }
 
-/// What an object does when its actor is lost: it tells the supervisor.
-pub(crate) fn report_loss(daemon: &Arc<Inner>) -> OnLoss {
-    let (supervisor, daemon) = (daemon.supervisor.clone(), Arc::downgrade(daemon));
-    Box::new(move |id, generation, loss| {
-        supervisor.do_send(Lost { id, generation, loss });
-        if let Some(daemon) = daemon.upgrade() {
-            daemon.changed.send_replace(());
-        }
-    })
-}
-
 /// Makes the object's actor, each time it is called.
 fn start<O: RemoteObject>(entry: Arc<Entry>, factory: Factory<O>) -> Start {
     Arc::new(move || {
         let make = || (factory.lock().unwrap_or_else(PoisonError::into_inner))().into_actor();
         let (generation, addr) = make_actor(&entry, make)?;
-        entry.running(generation, addr.recipient());
+        entry.running(generation, addr);
         Ok(())
     })
 }

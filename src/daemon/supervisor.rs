@@ -1,13 +1,14 @@
 //! The actor that starts objects again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use tokio::time::Instant;
 
-use crate::daemon::entry::{Entry, Loss};
+use crate::daemon::daemon::Inner;
+use crate::daemon::entry::{Entry, Loss, OnLoss};
 use crate::daemon::objects::Placed;
 use crate::daemon::owners::Owners;
 use crate::daemon::placement::Placement;
@@ -32,7 +33,8 @@ struct Supervised {
     start: Option<Start>,
     policy: Restart,
     strategy: Strategy,
-    history: History,
+    /// Of one that has failed.
+    history: Option<Box<History>>,
 }
 
 /// An object is to be looked after. Without `start` it cannot be started again.
@@ -89,6 +91,16 @@ struct Revived {
     round: u64,
 }
 
+/// What the objects of a daemon do when their actors are lost: they tell its supervisor.
+pub(crate) fn report_to(supervisor: Addr<Supervisor>, daemon: Weak<Inner>) -> OnLoss {
+    Arc::new(move |id, generation, loss| {
+        supervisor.do_send(Lost { id, generation, loss });
+        if let Some(daemon) = daemon.upgrade() {
+            daemon.changed.send_replace(());
+        }
+    })
+}
+
 impl Supervisor {
     pub(crate) fn new(placement: Arc<dyn Placement>, log: slog::Logger) -> Supervisor {
         let (objects, owners, revivals) = (BTreeMap::new(), Owners::default(), Revivals::default());
@@ -139,7 +151,10 @@ impl Supervisor {
     /// it stays failed.
     fn fail(&mut self, id: &Arc<str>, problem: String, with_all: bool) -> Option<Round> {
         let object = self.objects.get_mut(id)?;
-        let pause = object.start.as_ref().and_then(|_| object.history.failed(&object.policy, Instant::now()));
+        let pause = object
+            .start
+            .as_ref()
+            .and_then(|_| object.history.get_or_insert_default().failed(&object.policy, Instant::now()));
         let (entry, escalates) = (Arc::clone(&object.placed.entry), object.policy.escalates);
         if let Some(pause) = pause {
             let strategy = self.strategy_over(id);
@@ -174,7 +189,7 @@ impl Supervisor {
     fn forgive_under(&mut self, id: &Arc<str>) {
         for id in self.owners.under(id) {
             if let Some(object) = self.objects.get_mut(&id) {
-                object.history = History::default();
+                object.history = None;
             }
         }
     }
@@ -240,7 +255,7 @@ impl Handler<Supervise> for Supervisor {
                 placed.end();
             }
         }
-        self.objects.insert(id, Supervised { placed, start, policy, strategy, history: History::default() });
+        self.objects.insert(id, Supervised { placed, start, policy, strategy, history: None });
     }
 }
 

@@ -27,7 +27,7 @@ pub trait Interface: 'static {
 }
 
 /// What an object is, where its type is not known any more.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) version: &'static str,
@@ -36,8 +36,8 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
-    pub(crate) fn of<I: Interface + ?Sized>() -> Kind {
-        Kind { name: I::NAME, version: I::VERSION, methods: I::METHODS, id: TypeId::of::<I>() }
+    pub(crate) fn of<I: Interface + ?Sized>() -> &'static Kind {
+        &const { Kind { name: I::NAME, version: I::VERSION, methods: I::METHODS, id: TypeId::of::<I>() } }
     }
 
     /// Whether it is of this type.

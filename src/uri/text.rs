@@ -60,6 +60,13 @@ macro_rules! checked_text {
             }
         }
 
+        /// The text itself, which is shared already.
+        impl From<$name> for std::sync::Arc<str> {
+            fn from(text: $name) -> Self {
+                text.0
+            }
+        }
+
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
                 &self.0

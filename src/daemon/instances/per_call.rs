@@ -57,7 +57,7 @@ impl PerCall {
         let number = table.number(0).ok_or_else(|| self.blueprint.full())?;
         let place = Place { family: Arc::clone(self), number };
         // It is not started again: who called it is told, and nobody else knows it. The place goes with the entry.
-        let on_loss = Box::new(move |_: Arc<str>, _: u64, _: Loss| {
+        let on_loss = Arc::new(move |_: Arc<str>, _: u64, _: Loss| {
             let _ = &place;
         });
         let entry = self.blueprint.entry(number, 1, on_loss);

@@ -11,7 +11,6 @@ use crate::daemon::entry::Entry;
 use crate::daemon::instances::Blueprint;
 use crate::daemon::instances::table::Table;
 use crate::daemon::objects::Placed;
-use crate::daemon::spawn::report_loss;
 use crate::daemon::strategy::Strategy;
 use crate::daemon::supervisor::{Begin, Forget, Supervise};
 use crate::object::ended::Ended;
@@ -61,7 +60,7 @@ impl PerSession {
             return Ok(instance);
         }
         let number = table.number(key).ok_or_else(|| self.blueprint.full())?;
-        let entry = self.blueprint.entry(number, self.blueprint.common.capacity(), report_loss(&daemon));
+        let entry = self.blueprint.entry(number, self.blueprint.common.capacity(), Arc::clone(&daemon.on_loss));
         let begun = AtomicBool::new(false);
         let instance = Arc::new(Instance { family: Arc::clone(self), entry, key, number, begun });
         table.insert(key, number, &instance);

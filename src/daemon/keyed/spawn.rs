@@ -199,7 +199,7 @@ where
         // What its factory panics of, its policy is for.
         if let Ok((generation, addr)) = make_actor(&active.entry, state) {
             active.begun(addr.clone().recipient());
-            active.entry.running(generation, addr.recipient());
+            active.entry.running(generation, addr);
         }
         Ok(())
     })

@@ -37,7 +37,12 @@ impl<T> ItemSender<T> {
     /// # Errors
     /// Nobody reads the stream any more; the item comes back.
     pub async fn send(&self, item: T) -> Result<(), T> {
-        self.items.send(item).await.map_err(|refused| refused.0)
+        // Hardly ever is there none, and a place in the line for it costs more than the item.
+        match self.items.try_send(item) {
+            Ok(()) => Ok(()),
+            Err(mpsc::error::TrySendError::Closed(item)) => Err(item),
+            Err(mpsc::error::TrySendError::Full(item)) => self.items.send(item).await.map_err(|refused| refused.0),
+        }
     }
 
     /// Sends an item if there is room for it now.

@@ -76,8 +76,13 @@ impl Producer {
     pub(crate) fn spawn(self) {
         // Without a runtime it is dropped, which tells the reader.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(self);
+            runtime.spawn(self.run());
         }
+    }
+
+    /// Writes until the end. It bounds its turns itself, so it does not use up those of tokio, which come down to a hundred items.
+    pub(crate) fn run(self) -> impl Future<Output = ()> + Send {
+        tokio::task::unconstrained(self)
     }
 
     /// Makes a batch as large as it may be; pending when the next item is not there yet.

@@ -31,6 +31,7 @@ pub const PEERS: &[&dyn Peer] = &[
     &pyroxene::Pyroxene { spin: Spin::Off },
     &pyroxene::Pyroxene { spin: Spin::Auto },
     &pyroxene::Batched,
+    &pyroxene::Streamed,
     #[cfg(feature = "tarpc")]
     &tarpc::Tarpc,
     #[cfg(feature = "tonic")]

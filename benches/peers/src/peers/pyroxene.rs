@@ -1,16 +1,24 @@
 //! Ours: an object in a daemon, a typed proxy, everything at its defaults.
 
+mod batched;
+mod streamed;
+
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bytes::Bytes;
 use pyroxene::client::client::{Client, ClientConfig};
 use pyroxene::daemon::program::system;
 use pyroxene::naming::resolve::NameResolver;
-use pyroxene::{Daemon, DaemonConfig, Proxy, Spin};
+use pyroxene::{Daemon, DaemonConfig, Items, Proxy, Spin};
 use tokio::task::JoinHandle;
 
-use crate::calls::{self, Tally, call, callers, check, number, stamp};
+pub use batched::Batched;
+pub use streamed::Streamed;
+
+use crate::calls::{self, Tally, call, callers, number, stamp};
 use crate::peer::{Connection, Peer, Support};
 use crate::process::announce;
 use crate::workload::{Figures, Task, Workload};
@@ -21,16 +29,12 @@ pub struct Pyroxene {
     pub spin: Spin,
 }
 
-/// Calls that travel together.
-pub struct Batched;
-
 /// Oneways between two calls that show that those before were handled. Half of an object's queue is what a connection may fill.
-const PACE: u64 = 256;
+const PACE: u64 = 500;
 
 #[derive(Default)]
 struct Echo {
-    calls: u64,
-    sum: u64,
+    told: Rc<Cell<(u64, u64)>>,
 }
 
 #[pyroxene::remote]
@@ -41,13 +45,28 @@ impl Echo {
 
     #[remote(oneway)]
     pub fn tell(&mut self, payload: Bytes) {
-        self.calls += 1;
-        self.sum = self.sum.wrapping_add(number(&payload));
+        count(&self.told, &payload);
+    }
+
+    /// The stream goes on beside the object.
+    pub fn listen(&mut self, mut payloads: Items<Bytes>) {
+        let told = Rc::clone(&self.told);
+        actix::spawn(async move {
+            while let Some(Ok(payload)) = payloads.next().await {
+                count(&told, &payload);
+            }
+        });
     }
 
     pub fn told(&self) -> (u64, u64) {
-        (self.calls, self.sum)
+        self.told.get()
     }
+}
+
+/// A payload was handled.
+fn count(told: &Cell<(u64, u64)>, payload: &[u8]) {
+    let (calls, sum) = told.get();
+    told.set((calls + 1, sum.wrapping_add(number(payload))));
 }
 
 impl Peer for Pyroxene {
@@ -62,7 +81,7 @@ impl Peer for Pyroxene {
     fn support(&self, workload: Workload) -> Support {
         match workload {
             Workload::W5 => Support::Differently(
-                "what a queue has no place for is lost: after each 256 oneways a call shows that those before have been handled",
+                "what a queue has no place for is lost: after each 500 oneways a call shows that those before have been handled",
             ),
             _ if self.spin != Spin::Off => Support::Differently(
                 "before they sleep, its connections look for more for up to 50 µs, as long as that pays",
@@ -129,59 +148,5 @@ impl Connection for Awaited {
 
     fn keep_in_flight(self, depth: usize, tally: Tally) -> Vec<JoinHandle<Result<()>>> {
         callers(depth, |numbers| tokio::spawn(call(self.clone(), numbers, tally.clone())))
-    }
-}
-
-impl Peer for Batched {
-    fn id(&self) -> &'static str {
-        "pyroxene-batch"
-    }
-
-    fn title(&self) -> &'static str {
-        "Pyroxene, batched"
-    }
-
-    fn support(&self, workload: Workload) -> Support {
-        match workload {
-            Workload::W2 | Workload::W3 => Support::Differently("calls in flight are one batch after another"),
-            _ => Support::No("nothing that a batch would gather"),
-        }
-    }
-
-    fn serve(&self, workload: Workload) -> Result<()> {
-        Pyroxene { spin: Spin::Off }.serve(workload)
-    }
-
-    fn call(&self, task: &Task) -> Result<Figures> {
-        system().block_on(calls::run(task, async || Ok(Batch(connect(&task.address, Spin::Off).await?))))
-    }
-}
-
-#[derive(Clone)]
-struct Batch(EchoProxy);
-
-impl Batch {
-    async fn batches(self, depth: usize, tally: Tally) -> Result<()> {
-        let mut numbers = 0_u64..;
-        while tally.is_open() {
-            let calls: Vec<u64> = numbers.by_ref().take(depth).collect();
-            let sent = calls.iter().map(|number| self.0.echo(stamp(*number)));
-            let replies = self.0.proxy().batch().add_all(sent).send().await;
-            for (number, reply) in calls.iter().zip(replies) {
-                check(*number, &reply.context("a call of the batch failed")?)?;
-            }
-            tally.count(depth as u64);
-        }
-        Ok(())
-    }
-}
-
-impl Connection for Batch {
-    async fn echo(&self, payload: Bytes) -> Result<Bytes> {
-        Ok(self.0.echo(payload).await?)
-    }
-
-    fn keep_in_flight(self, depth: usize, tally: Tally) -> Vec<JoinHandle<Result<()>>> {
-        vec![tokio::spawn(self.batches(depth, tally))]
     }
 }
