@@ -26,8 +26,8 @@ struct Assembly {
     came: usize,
     /// The same, unless they are only passed over.
     kept: Option<Vec<u8>>,
-    /// When a chunk's worth of bytes had come last, and how many there were.
-    since: Instant,
+    /// When a chunk's worth of bytes had come last, and how many there were; `None` while there is no stream over which any could come.
+    since: Option<Instant>,
     then: usize,
 }
 
@@ -144,7 +144,17 @@ impl Assemblies {
 
     /// When the one that comes most slowly must have got further, if each chunk has so much time.
     pub(crate) fn due(&self, time: Duration) -> Option<Instant> {
-        self.0.iter().map(|open| open.since + time).min()
+        self.0.iter().filter_map(|open| open.since.map(|since| since + time)).min()
+    }
+
+    /// The stream is lost: nobody can be late.
+    pub(crate) fn pause(&mut self) {
+        self.0.iter_mut().for_each(|open| open.since = None);
+    }
+
+    /// They go on over another stream.
+    pub(crate) fn go_on(&mut self, now: Instant) {
+        self.0.iter_mut().for_each(|open| open.since = Some(now));
     }
 }
 
@@ -197,7 +207,7 @@ impl Assembly {
             Verdict::PassOver => None,
         };
         let whole = HEADER_LEN + claimed as usize;
-        Ok(Assembly { number, kind: header.kind, whole, came: 0, kept, since: now, then: 0 })
+        Ok(Assembly { number, kind: header.kind, whole, came: 0, kept, since: Some(now), then: 0 })
     }
 
     fn add(&mut self, piece: &[u8], now: Instant) -> Result<(), &'static str> {
@@ -215,7 +225,7 @@ impl Assembly {
     fn count(&mut self, bytes: usize, now: Instant) {
         self.came += bytes;
         if self.came.saturating_sub(self.then) >= CHUNK_BYTES {
-            (self.since, self.then) = (now, self.came);
+            (self.since, self.then) = (Some(now), self.came);
         }
     }
 

@@ -204,6 +204,25 @@ async fn a_stream_that_breaks_within_a_large_message_costs_no_call_anything() {
 }
 
 #[actix::test]
+async fn the_time_that_a_large_message_has_does_not_run_without_a_stream() {
+    let limits = Limits { frame_ms: 2_000, ..Limits::default() };
+    let pair = Setup { limits, ..Setup::memory() }.pair().await;
+    let flaky = flaky(&pair, [Plan { out: Some((400_000, Fault::Break)), ..Plan::default() }]);
+    let worker = worker_over(&pair, &flaky);
+    // It does not survive its connection.
+    let held = actix_rt::spawn(worker.hold(1));
+    settle().await;
+    flaky.pause();
+    let weighed = actix_rt::spawn(worker.weigh(2, vec![7; 900_000]));
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    flaky.go_on();
+    settle().await;
+    pair.gate.open(1);
+    assert_eq!(held.await.unwrap(), Ok(1));
+    assert_eq!(weighed.await.unwrap(), Ok(900_000));
+}
+
+#[actix::test]
 async fn what_waits_in_a_queue_meanwhile_is_not_run_and_told_so_unless_it_was_told_to_try_again() {
     let pair = Pair::memory().await;
     let flaky = flaky(&pair, []);

@@ -100,12 +100,16 @@ impl Bench {
         // What is still under way would not be counted.
         callers.iter().for_each(|caller| caller.abort());
         let figures = self.figures(&tally.lock());
-        match (figures.calls, tally.lock().last_error.take()) {
-            (0, Some(failure)) => return Err(failure.during("no call succeeded")),
-            (0, None) => return Err(Failure::new("no call ended in time; give it more --seconds")),
-            _ => print(app, &figures),
+        let (calls, errors) = (figures.calls, figures.errors);
+        if calls > 0 {
+            print(app, &figures);
         }
-        Ok(())
+        match (calls, tally.lock().last_error.take()) {
+            (0, Some(failure)) => Err(failure.during("no call succeeded")),
+            (0, None) => Err(Failure::new("no call ended in time; give it more --seconds")),
+            (_, Some(failure)) => Err(failure.during(&format!("{errors} calls failed; the last of them"))),
+            (_, None) => Ok(()),
+        }
     }
 
     /// Proxies, each with a connection of its own.

@@ -18,6 +18,17 @@ fn bench_measures() {
 }
 
 #[test]
+fn bench_fails_when_calls_did() {
+    let user = User::new();
+    let (_echo, uri) = user.echo(&[]);
+    // More than may be in flight on a connection.
+    let ended = user.run(&["bench", &uri, "--seconds", "0.5", "--in-flight", "3000"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stdout.contains("calls/s"), "the others are told: {ended:?}");
+    assert!(ended.stderr.contains(" calls failed; the last of them: "), "{ended:?}");
+}
+
+#[test]
 fn bench_needs_an_echo_object() {
     let user = User::new();
     let names = user.names();

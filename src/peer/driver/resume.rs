@@ -154,6 +154,7 @@ impl Driver {
         if let Some(landing) = self.landing.take() {
             self.assemblies.take_back(&landing);
         }
+        self.assemblies.pause();
         (self.output, self.sent, self.piece) = (Vec::new(), 0, Bytes::new());
         (self.partial_since, self.stalled_since) = (None, None);
         self.timer.stop();
@@ -171,6 +172,7 @@ impl Driver {
             Ok(()) => {
                 slog::info!(self.shared.log, "connection goes on over another stream"; "peer" => peer);
                 self.silence.restart();
+                self.assemblies.go_on(Instant::now());
                 Ok(())
             }
             // The reason is what happened first.
