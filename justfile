@@ -22,8 +22,8 @@ doc *ARGS:
 
 # The client alone, and every crate with the least it can have
 features:
-    cargo check -p pyroxene --no-default-features
-    cargo check -p pyroxene --no-default-features --features blocking
+    cargo clippy -p pyroxene --no-default-features -- -D warnings
+    cargo clippy -p pyroxene --no-default-features --features blocking -- -D warnings
     cargo check --no-default-features
 
 # Three processes that find, call, fail and recover

@@ -42,6 +42,10 @@
     not(any(doc, doctest)),
     allow(rustdoc::broken_intra_doc_links, reason = "the manual exists only in documentation")
 )]
+#![cfg_attr(
+    not(feature = "daemon"),
+    expect(dead_code, unused_imports, reason = "a client has what it shares with a daemon, which uses more of it")
+)]
 
 extern crate self as pyroxene;
 
