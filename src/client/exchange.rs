@@ -17,7 +17,6 @@ use crate::client::link::{Link, Queued, Turn};
 use crate::client::patience::Patience;
 use crate::client::request::{Request, Terms};
 use crate::client::retry::Retry;
-use crate::codec::budget::Budget;
 use crate::object::facts::Facts;
 use crate::object::outcome::{NotStarted, Unknown};
 use crate::peer::connection::Connection;
@@ -151,7 +150,7 @@ impl<R: Request> Exchange<R> {
                         && let Ending::Reply(answer) = &ending
                         && answer.is_value()
                         && let Some(request) = &self.request
-                        && let Ok(value) = request.read(answer, binding, &Budget::default())
+                        && let Ok(value) = request.read(answer, binding, &connection.budget())
                     {
                         self.state = State::Done;
                         self.turn = None;

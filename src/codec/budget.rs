@@ -19,6 +19,7 @@ use serde::de::{Deserializer, Error, Visitor};
 use crate::codec::budget::visitor::{Metered, Of};
 use crate::codec::error::DecodeError;
 use crate::codec::value;
+use crate::wire::Limits;
 
 /// Elements that memory is taken for on the word of the sender.
 const MAX_HINT: usize = 1_024;
@@ -37,10 +38,19 @@ pub struct Budget {
     pub bytes: usize,
 }
 
+impl Budget {
+    /// What a message of a peer may cost: in memory sixteen times the bytes it may have, and what a small one needs.
+    #[inline]
+    pub fn within(limits: &Limits) -> Budget {
+        let bytes = (limits.max_message as usize).saturating_mul(16).saturating_add(64 * 1024);
+        Budget { depth: limits.max_depth, elements: limits.max_elements, bytes }
+    }
+}
+
 impl Default for Budget {
-    /// What a message of 16 MiB needs, sixteenfold in memory.
+    /// That of the limits that hold unless others are given.
     fn default() -> Self {
-        Budget { depth: 64, elements: 1024 * 1024, bytes: 16 * 16 * 1024 * 1024 + 64 * 1024 }
+        Budget::within(&Limits::default())
     }
 }
 

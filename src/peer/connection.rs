@@ -200,6 +200,12 @@ impl Connection {
         self.0.shared.peer_limits.max_message
     }
 
+    /// What decoding one message of the peer may cost.
+    #[inline]
+    pub(crate) fn budget(&self) -> Budget {
+        self.0.shared.budget()
+    }
+
     /// Which start of the daemon is at the other end.
     pub(crate) fn incarnation(&self) -> u128 {
         self.0.shared.caller.session
@@ -444,7 +450,7 @@ impl Shared {
 
     /// What decoding one message of the peer may cost.
     pub(crate) fn budget(&self) -> Budget {
-        Budget { depth: self.limits.max_depth, elements: self.limits.max_elements, ..Budget::default() }
+        Budget::within(&self.limits)
     }
 
     /// Appends to the outgoing buffer, unless the connection is gone.

@@ -231,7 +231,7 @@ impl Inlet {
             End::Complete => None,
             End::Lost => Some(lost(problem.unwrap_or_default())),
             End::Fault(serializer, bytes) => {
-                let budget = Budget::default();
+                let budget = self.shared.budget();
                 Some(match Fault::decode(*serializer, bytes, &budget) {
                     Ok(fault) => {
                         Failure::from_fault(fault, &budget).unwrap_or_else(|raised| Failure::Failed(Box::new(raised)))
@@ -284,6 +284,10 @@ impl Incoming for Inlet {
 
     fn serializer(&self) -> SerializerId {
         self.serializer
+    }
+
+    fn budget(&self) -> Budget {
+        self.shared.budget()
     }
 }
 

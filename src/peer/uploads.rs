@@ -84,7 +84,7 @@ async fn upload(connection: Connection, outlet: Arc<Outlet>, loan: Box<dyn Loan>
         return;
     }
     if let Some(source) = loan.take() {
-        Producer::new(source, outlet, serializer).run().await;
+        Producer::new(source, outlet, serializer).await;
     }
     drop(connection);
 }

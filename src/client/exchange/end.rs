@@ -10,7 +10,6 @@ use crate::client::error::CallError;
 use crate::client::exchange::{ATTEMPTS, Ended, Exchange, State};
 use crate::client::link::Link;
 use crate::client::request::Request;
-use crate::codec::budget::Budget;
 use crate::codec::fault::Fault;
 use crate::object::outcome::{Failure, NotStarted, Unknown};
 use crate::peer::in_flight::{Answer, Ending};
@@ -144,7 +143,7 @@ impl<R: Request> Exchange<R> {
 /// The value that a reply carries.
 #[inline]
 pub(crate) fn value_of<R: Request>(request: &R, answer: &Answer, binding: &Binding, link: &Link) -> Ended<R> {
-    request.read(answer, binding, &Budget::default()).map_err(|mut problem| {
+    request.read(answer, binding, &binding.budget()).map_err(|mut problem| {
         if let Some(signature) = request.other_signature(binding) {
             problem.push_str(&format!("; the object has another signature, the caller has {signature}"));
         }
@@ -160,7 +159,7 @@ pub(crate) fn fault_of<R: Request>(
     binding: &Binding,
     link: &Link,
 ) -> CallError<R::Raised> {
-    let budget = Budget::default();
+    let budget = binding.budget();
     let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {
         Ok(fault) => fault,
         Err(problem) => {

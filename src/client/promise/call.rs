@@ -16,7 +16,6 @@ use crate::client::promise::{Promise, Stage, State};
 use crate::client::proxy::Proxy;
 use crate::codec::args::Args;
 use crate::codec::blob;
-use crate::codec::budget::Budget;
 use crate::codec::call::NamedCall;
 use crate::codec::fault::Fault;
 use crate::object::facts::Facts;
@@ -223,12 +222,12 @@ where
             None
         };
         match ending {
-            Ending::Reply(answer) if answer.flags.contains(Flags::EXCEPTION) => match self.fault(&answer) {
+            Ending::Reply(answer) if answer.flags.contains(Flags::EXCEPTION) => match self.fault(connection, &answer) {
                 CallError::NotStarted(NotStarted::Elsewhere) => again(self),
                 error => Some(Err(error)),
             },
             Ending::Reply(answer) => {
-                let value = blob::decode(answer.serializer, &answer.payload, &Budget::default());
+                let value = blob::decode(answer.serializer, &answer.payload, &connection.budget());
                 Some(value.map_err(|problem| self.unreadable(&problem.to_string())))
             }
             Ending::OutOfTime { sent: false } => {
@@ -246,8 +245,8 @@ where
         }
     }
 
-    fn fault(&self, answer: &Answer) -> CallError<N::Error> {
-        let budget = Budget::default();
+    fn fault(&self, connection: &Connection, answer: &Answer) -> CallError<N::Error> {
+        let budget = connection.budget();
         let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {
             Ok(fault) => fault,
             Err(problem) => return self.unreadable(&problem.to_string()),

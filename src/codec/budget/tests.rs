@@ -278,3 +278,11 @@ fn the_fields_of_a_struct_are_not_elements() {
     let budget = Budget { elements: 10, ..Budget::default() };
     assert_eq!(Postcard::decode(&bytes, &budget), Ok(list));
 }
+
+#[test]
+fn what_a_message_may_cost_goes_with_what_it_may_have() {
+    let limits = Limits { max_message: 1_000, max_depth: 5, max_elements: 70, ..Limits::default() };
+    assert_eq!(Budget::within(&limits), Budget { depth: 5, elements: 70, bytes: 16_000 + 64 * 1024 });
+    let limits = Limits { max_message: u32::MAX, ..limits };
+    assert!(Budget::within(&limits).bytes >= u32::MAX as usize);
+}

@@ -20,6 +20,8 @@ pub trait Incoming: Send {
     fn taken(&mut self, bytes: usize);
     /// What the items are written in.
     fn serializer(&self) -> SerializerId;
+    /// What decoding one may cost.
+    fn budget(&self) -> Budget;
 }
 
 /// Reads items out of batches.
@@ -53,7 +55,7 @@ impl<T: DeserializeOwned> Produce<T> for FromWire<T> {
         // The connection has looked at the lengths already.
         let item = next_item(&mut rest).unwrap_or_default();
         let bytes = before - rest.len();
-        let read = codec::decode::<T>(self.incoming.serializer(), item, &Budget::default());
+        let read = codec::decode::<T>(self.incoming.serializer(), item, &self.incoming.budget());
         self.at += bytes.max(1);
         self.incoming.taken(bytes);
         Poll::Ready(Some(read.map_err(|problem| unreadable(&problem.to_string()))))

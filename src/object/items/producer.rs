@@ -5,6 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use tokio::task::coop;
+
 use crate::object::items::{ItemSource, unwritable};
 use crate::object::outcome::{self, Failure, Unknown};
 use crate::object::panic;
@@ -76,13 +78,8 @@ impl Producer {
     pub(crate) fn spawn(self) {
         // Without a runtime it is dropped, which tells the reader.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(self.run());
+            runtime.spawn(self);
         }
-    }
-
-    /// Writes until the end. It bounds its turns itself, so it does not use up those of tokio, which come down to a hundred items.
-    pub(crate) fn run(self) -> impl Future<Output = ()> + Send {
-        tokio::task::unconstrained(self)
     }
 
     /// Makes a batch as large as it may be; pending when the next item is not there yet.
@@ -148,6 +145,10 @@ impl Future for Producer {
         let this = &mut *self;
         for _ in 0..TURN {
             let filled = this.fill(cx);
+            // What tokio lets a task take at a time is about a hundred items: others have their turn, but no frame is sent for that.
+            if filled.is_pending() && this.items > 0 && !coop::has_budget_remaining() {
+                break;
+            }
             if this.items > 0 {
                 if !std::task::ready!(this.sink.poll_send(cx, this.items, &this.batch)) {
                     this.told = true;

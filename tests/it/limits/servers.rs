@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pyroxene::client::client::ClientConfig;
 use pyroxene::transport::{Network, Stream};
-use pyroxene::wire::{BindingTable, BoundMethod, MessageType, PeerLimits, Welcome};
-use pyroxene::{CallError, DynProxy, NotStarted, Unknown, args};
+use pyroxene::wire::{BindingTable, BoundMethod, Limits, MessageType, PeerLimits, Welcome};
+use pyroxene::{CallError, DynProxy, Items, NotStarted, Proxy, Unknown, args};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::memory::MemoryNetwork;
-use crate::support::pair::client_over;
+use crate::support::pair::{Pair, client_over, client_with};
 use crate::support::raw_peer::{SPOKEN, frame};
 
 /// Answers the first bytes of each connection with `welcome` and the next ones with `answer`, whatever they are.
@@ -58,6 +59,35 @@ async fn call(welcome: Vec<u8>, answer: Vec<u8>) -> CallError {
     };
     let ended = tokio::time::timeout(Duration::from_secs(40), thing.call("run", args![1])).await;
     ended.expect("it ends in time").unwrap_err()
+}
+
+/// Replies that take far more memory than bytes of the network: an empty text is one byte there, and 24 here.
+struct Swelling;
+
+#[pyroxene::remote]
+impl Swelling {
+    pub fn texts(&self, count: usize) -> Vec<String> {
+        vec![String::new(); count]
+    }
+
+    pub fn stream(&self, count: usize) -> Items<Vec<String>> {
+        Items::of([vec![String::new(); count]])
+    }
+}
+
+#[actix::test]
+async fn a_reply_costs_its_caller_no_more_than_its_own_limits_allow() {
+    let pair = Pair::memory().await;
+    let swelling = pair.host("swelling", || Swelling).await;
+    let limits = Limits { max_message: 64 * 1024, ..Limits::default() };
+    let client = client_with(ClientConfig { network: Arc::clone(&pair.network), limits, ..ClientConfig::default() });
+    let swelling = SwellingProxy::from(Proxy::connect_with(&client, swelling.uri().clone()).await.unwrap());
+    assert_eq!(swelling.texts(1_000).await.unwrap().len(), 1_000);
+    let error = swelling.texts(60_000).await.unwrap_err().to_string();
+    assert!(error.contains("texts ran, but its reply cannot be read here") && error.contains("1114112 bytes"), "{error}");
+    assert!(swelling.stream(1_000).await.unwrap().next().await.unwrap().is_ok());
+    let error = swelling.stream(60_000).await.unwrap().next().await.unwrap().unwrap_err().to_string();
+    assert!(error.contains("1114112 bytes"), "{error}");
 }
 
 #[actix::test]
