@@ -84,7 +84,10 @@ async fn a_reply_costs_its_caller_no_more_than_its_own_limits_allow() {
     let swelling = SwellingProxy::from(Proxy::connect_with(&client, swelling.uri().clone()).await.unwrap());
     assert_eq!(swelling.texts(1_000).await.unwrap().len(), 1_000);
     let error = swelling.texts(60_000).await.unwrap_err().to_string();
-    assert!(error.contains("texts ran, but its reply cannot be read here") && error.contains("1114112 bytes"), "{error}");
+    assert!(
+        error.contains("texts ran, but its reply cannot be read here") && error.contains("1114112 bytes"),
+        "{error}"
+    );
     assert!(swelling.stream(1_000).await.unwrap().next().await.unwrap().is_ok());
     let error = swelling.stream(60_000).await.unwrap().next().await.unwrap().unwrap_err().to_string();
     assert!(error.contains("1114112 bytes"), "{error}");
