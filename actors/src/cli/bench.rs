@@ -107,7 +107,7 @@ impl Bench {
         match (calls, tally.lock().last_error.take()) {
             (0, Some(failure)) => Err(failure.during("no call succeeded")),
             (0, None) => Err(Failure::new("no call ended in time; give it more --seconds")),
-            (_, Some(failure)) => Err(failure.during(&format!("{errors} calls failed; the last of them"))),
+            (_, Some(failure)) => Err(failure.during(format_args!("{errors} calls failed; the last of them"))),
             (_, None) => Ok(()),
         }
     }

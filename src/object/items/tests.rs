@@ -123,6 +123,19 @@ fn items_go_out_together_and_only_as_far_as_there_is_room() {
     assert_eq!((sizes, &*sink.ends.lock().unwrap()), (vec![1_024, 1_024, 952], &vec![None]));
 }
 
+#[tokio::test]
+async fn a_frame_is_filled_over_several_turns_of_the_runtime() {
+    let (sender, items) = Items::channel(1_000);
+    for number in 0..1_000_u32 {
+        sender.try_send(number).unwrap();
+    }
+    drop(sender);
+    let sink = Arc::new(Sink { room: 9.into(), ..Sink::default() });
+    tokio::spawn(producer(items, &sink)).await.unwrap();
+    let sizes: Vec<u32> = sink.frames.lock().unwrap().iter().map(|frame| frame.0).collect();
+    assert_eq!((sizes, &*sink.ends.lock().unwrap()), (vec![1_000], &vec![None]));
+}
+
 #[test]
 fn large_items_go_alone() {
     let sink = Arc::new(Sink { room: 9.into(), ..Sink::default() });
