@@ -14,7 +14,6 @@ use crate::client::dyn_proxy::DynProxy;
 use crate::client::error::CallError;
 use crate::client::proxy::Proxy;
 use crate::codec::Value;
-use crate::codec::budget::Budget;
 use crate::object::attributes::AttributeError;
 use crate::object::attributes::messages::{CompareAndSet, GetAttribute, GetAttributes, SetAttribute, WatchAttribute};
 use crate::object::interface::{Accepts, Interface};
@@ -193,8 +192,9 @@ impl<T: DeserializeOwned, M: RemoteMessage<Error = AttributeError, Reply: Into<V
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let ended = std::task::ready!(Pin::new(&mut this.call).poll(cx));
+        let budget = this.call.0.link.client.budget();
         Poll::Ready(ended.and_then(|value| {
-            value.into().to(&Budget::default()).map_err(|problem| {
+            value.into().to(&budget).map_err(|problem| {
                 CallError::Raised(AttributeError::WrongType {
                     path: std::mem::take(&mut this.path),
                     expected: shape_of::<T>().to_string(),

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::codec::args::Args;
-use crate::codec::budget::Budget;
 use crate::object::attributes;
 use crate::object::description::Description;
 use crate::object::interface::{Method, MethodFlags};
@@ -60,15 +59,6 @@ impl Binding {
             known,
             learned: Mutex::default(),
             described: OnceLock::new(),
-        }
-    }
-
-    /// What decoding one message that comes this way may cost.
-    #[inline]
-    pub(crate) fn budget(&self) -> Budget {
-        match &self.route {
-            Route::Remote(connection, _) => connection.budget(),
-            Route::Local(_) => Budget::default(),
         }
     }
 

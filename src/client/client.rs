@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::client::backoff::Backoff;
 use crate::client::keys::Keys;
 use crate::client::pool::Pool;
+use crate::codec::budget::Budget;
 use crate::object::context::CallContext;
 use crate::object::facts::Passed;
 use crate::object::local::LocalDaemons;
@@ -127,6 +128,12 @@ impl Client {
     /// How it behaves.
     pub fn config(&self) -> &ClientConfig {
         &self.0.config
+    }
+
+    /// What decoding one message of a daemon may cost.
+    #[inline]
+    pub(crate) fn budget(&self) -> Budget {
+        Budget::within(&self.0.config.limits)
     }
 
     /// Ends every connection that no call uses.

@@ -150,7 +150,7 @@ impl<R: Request> Exchange<R> {
                         && let Ending::Reply(answer) = &ending
                         && answer.is_value()
                         && let Some(request) = &self.request
-                        && let Ok(value) = request.read(answer, binding, &connection.budget())
+                        && let Ok(value) = request.read(answer, binding, &self.link.client.budget())
                     {
                         self.state = State::Done;
                         self.turn = None;

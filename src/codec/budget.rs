@@ -40,6 +40,14 @@ pub struct Budget {
 
 impl Budget {
     /// What a message of a peer may cost: in memory sixteen times the bytes it may have, and what a small one needs.
+    ///
+    /// ```
+    /// use pyroxene::codec::budget::Budget;
+    /// use pyroxene::wire::Limits;
+    ///
+    /// let budget = Budget::within(&Limits { max_message: 1024 * 1024, ..Limits::default() });
+    /// assert_eq!(budget.bytes, 16 * 1024 * 1024 + 64 * 1024);
+    /// ```
     #[inline]
     pub fn within(limits: &Limits) -> Budget {
         let bytes = (limits.max_message as usize).saturating_mul(16).saturating_add(64 * 1024);

@@ -200,12 +200,6 @@ impl Connection {
         self.0.shared.peer_limits.max_message
     }
 
-    /// What decoding one message of the peer may cost.
-    #[inline]
-    pub(crate) fn budget(&self) -> Budget {
-        self.0.shared.budget()
-    }
-
     /// Which start of the daemon is at the other end.
     pub(crate) fn incarnation(&self) -> u128 {
         self.0.shared.caller.session

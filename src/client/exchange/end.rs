@@ -143,7 +143,7 @@ impl<R: Request> Exchange<R> {
 /// The value that a reply carries.
 #[inline]
 pub(crate) fn value_of<R: Request>(request: &R, answer: &Answer, binding: &Binding, link: &Link) -> Ended<R> {
-    request.read(answer, binding, &binding.budget()).map_err(|mut problem| {
+    request.read(answer, binding, &link.client.budget()).map_err(|mut problem| {
         if let Some(signature) = request.other_signature(binding) {
             problem.push_str(&format!("; the object has another signature, the caller has {signature}"));
         }
@@ -159,7 +159,7 @@ pub(crate) fn fault_of<R: Request>(
     binding: &Binding,
     link: &Link,
 ) -> CallError<R::Raised> {
-    let budget = binding.budget();
+    let budget = link.client.budget();
     let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {
         Ok(fault) => fault,
         Err(problem) => {

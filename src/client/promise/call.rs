@@ -222,12 +222,12 @@ where
             None
         };
         match ending {
-            Ending::Reply(answer) if answer.flags.contains(Flags::EXCEPTION) => match self.fault(connection, &answer) {
+            Ending::Reply(answer) if answer.flags.contains(Flags::EXCEPTION) => match self.fault(&answer) {
                 CallError::NotStarted(NotStarted::Elsewhere) => again(self),
                 error => Some(Err(error)),
             },
             Ending::Reply(answer) => {
-                let value = blob::decode(answer.serializer, &answer.payload, &connection.budget());
+                let value = blob::decode(answer.serializer, &answer.payload, &self.promise.0.link.client.budget());
                 Some(value.map_err(|problem| self.unreadable(&problem.to_string())))
             }
             Ending::OutOfTime { sent: false } => {
@@ -245,8 +245,8 @@ where
         }
     }
 
-    fn fault(&self, connection: &Connection, answer: &Answer) -> CallError<N::Error> {
-        let budget = connection.budget();
+    fn fault(&self, answer: &Answer) -> CallError<N::Error> {
+        let budget = self.promise.0.link.client.budget();
         let fault = match Fault::decode(answer.serializer, &answer.payload, &budget) {
             Ok(fault) => fault,
             Err(problem) => return self.unreadable(&problem.to_string()),

@@ -30,12 +30,14 @@ pub(crate) struct FromWire<T> {
     batch: Vec<u8>,
     /// How much of it has been read.
     at: usize,
+    budget: Budget,
     item: PhantomData<fn() -> T>,
 }
 
 impl<T> FromWire<T> {
     pub(crate) fn new(incoming: Box<dyn Incoming>) -> FromWire<T> {
-        FromWire { incoming, batch: Vec::new(), at: 0, item: PhantomData }
+        let budget = incoming.budget();
+        FromWire { incoming, batch: Vec::new(), at: 0, budget, item: PhantomData }
     }
 }
 
@@ -55,7 +57,7 @@ impl<T: DeserializeOwned> Produce<T> for FromWire<T> {
         // The connection has looked at the lengths already.
         let item = next_item(&mut rest).unwrap_or_default();
         let bytes = before - rest.len();
-        let read = codec::decode::<T>(self.incoming.serializer(), item, &self.incoming.budget());
+        let read = codec::decode::<T>(self.incoming.serializer(), item, &self.budget);
         self.at += bytes.max(1);
         self.incoming.taken(bytes);
         Poll::Ready(Some(read.map_err(|problem| unreadable(&problem.to_string()))))

@@ -15,13 +15,13 @@ use pyroxene::naming::resolve::NameResolver;
 use pyroxene::{Daemon, DaemonConfig, Items, Proxy, Spin};
 use tokio::task::JoinHandle;
 
-pub use batched::Batched;
-pub use streamed::Streamed;
-
 use crate::calls::{self, Tally, call, callers, number, stamp};
 use crate::peer::{Connection, Peer, Support};
 use crate::process::announce;
 use crate::workload::{Figures, Task, Workload};
+
+pub use batched::Batched;
+pub use streamed::Streamed;
 
 /// Calls that are awaited one by one.
 pub struct Pyroxene {
@@ -29,7 +29,8 @@ pub struct Pyroxene {
     pub spin: Spin,
 }
 
-/// Oneways between two calls that show that those before were handled. Half of an object's queue is what a connection may fill.
+/// Oneways between two calls that show that those before were handled. Twice as many are under way, and a connection may have 1,024 calls in
+/// flight, which is half of the object's queue.
 const PACE: u64 = 500;
 
 #[derive(Default)]
