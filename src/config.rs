@@ -48,7 +48,7 @@ pub struct Config {
     pub connect_timeout_ms: u32,
     /// Bytes of one message.
     pub max_message: u32,
-    /// Whether connections look for more for some tens of microseconds before they sleep: off, on, auto.
+    /// Whether connections look for more for up to 200 µs before they sleep: off, on, auto.
     pub spin: Spin,
     /// What is logged: off, error, warning, info, debug, trace.
     pub log: String,

@@ -35,7 +35,7 @@ pub struct ClientConfig {
     pub retry_ms: (u32, u32),
     /// What a peer may send and hold.
     pub limits: Limits,
-    /// Whether a connection looks for more for some tens of microseconds before it sleeps.
+    /// Whether a connection looks for more for up to 200 µs before it sleeps.
     pub spin: Spin,
     /// Where log lines go.
     pub log: slog::Logger,

@@ -56,7 +56,7 @@ pub struct DaemonConfig {
     pub public_host: Option<String>,
     /// Which threads objects live on; one arbiter for each core unless given.
     pub placement: Option<Arc<dyn Placement>>,
-    /// Whether a connection looks for more for some tens of microseconds before it sleeps.
+    /// Whether a connection looks for more for up to 200 µs before it sleeps.
     pub spin: Spin,
     /// Where log lines go.
     pub log: slog::Logger,

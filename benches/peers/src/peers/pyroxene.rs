@@ -85,7 +85,7 @@ impl Peer for Pyroxene {
                 "what a queue has no place for is lost: after each 500 oneways a call shows that those before have been handled",
             ),
             _ if self.spin != Spin::Off => Support::Differently(
-                "before they sleep, its connections look for more for up to 50 µs, as long as that pays",
+                "before they sleep, its connections look for more for up to 200 µs, as long as that pays",
             ),
             _ => Support::Yes,
         }
