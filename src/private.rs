@@ -8,6 +8,7 @@ pub use crate::client::connect::{IntoProxy, IntoUri};
 pub use crate::client::promise::Reference;
 pub use crate::client::proxy::Proxy;
 pub use crate::codec::Value;
+pub use crate::codec::lists::{Each, show as show_list};
 pub use crate::object::attributes::access::Access;
 pub use crate::object::attributes::{
     AttributeError, Attributes, NoMethods, messages as attribute_messages, run as run_nested, table as attribute_table,

@@ -3,10 +3,14 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, Data, DeriveInput, GenericParam, LitStr, Token, Type, parse2};
+use syn::punctuated::Punctuated;
+use syn::{
+    Attribute, Data, DeriveInput, Expr, ExprLit, Field, GenericParam, Lit, LitStr, Member, Meta, MetaNameValue, Token,
+    Type, parse2,
+};
 
 use crate::check;
-use crate::message::Message;
+use crate::message::{Message, is_spelled_list};
 use crate::mistakes::Mistakes;
 use crate::model::Returns;
 use crate::names::{first_paragraph, snake_case};
@@ -43,10 +47,34 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
         flags: options.flags(),
         returns: &returns,
         doc: first_paragraph(&input.attrs),
+        lists: lists(&input),
     }
     .expand();
     let for_actix = options.returns.is_some().then(|| for_actix(&input, &krate, &returns.output));
     Ok(quote!(#message #for_actix))
+}
+
+/// The fields that are lists of bytes and say that `blob` writes them: what serde writes itself must stay where it is.
+fn lists(input: &DeriveInput) -> Vec<Member> {
+    let Data::Struct(data) = &input.data else { return Vec::new() };
+    let fields = data.fields.members().zip(&data.fields);
+    fields.filter(|(_, field)| is_spelled_list(&field.ty) && is_blob(field)).map(|(member, _)| member).collect()
+}
+
+fn is_blob(field: &Field) -> bool {
+    field.attrs.iter().filter(|attr| attr.path().is_ident("serde")).any(|attr| {
+        let list = attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+        list.is_ok_and(|list| list.iter().any(is_with_blob))
+    })
+}
+
+/// `with = "pyroxene::codec::blob"`, whatever the crate is called there.
+fn is_with_blob(meta: &Meta) -> bool {
+    let Meta::NameValue(MetaNameValue { path, value: Expr::Lit(ExprLit { lit: Lit::Str(with), .. }), .. }) = meta
+    else {
+        return false;
+    };
+    path.is_ident("with") && with.value().ends_with("codec::blob")
 }
 
 /// A message owns what it holds, and is no union, which serde cannot write.

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{GenericArgument, Generics, Ident, PathArguments, Type, TypePath};
+use syn::{GenericArgument, Generics, Ident, Member, PathArguments, Type, TypePath};
 
 use crate::model::{Flags, Method, Object, Returns};
 use crate::names::{first_paragraph, text};
@@ -16,6 +16,8 @@ pub(crate) struct Message<'a> {
     pub(crate) flags: Flags,
     pub(crate) returns: &'a Returns,
     pub(crate) doc: String,
+    /// Fields that are spelled as lists of bytes, and written by `blob`.
+    pub(crate) lists: Vec<Member>,
 }
 
 impl Message<'_> {
@@ -33,6 +35,7 @@ impl Message<'_> {
         } else {
             (flags, None)
         };
+        let lists = (!self.lists.is_empty()).then(|| show_lists(krate, &self.lists));
         let (generics, arguments, clause) = self.generics.split_for_impl();
         quote! {
             #[automatically_derived]
@@ -50,7 +53,17 @@ impl Message<'_> {
                 }
 
                 #items
+                #lists
             }
+        }
+    }
+}
+
+/// What lets large lists of bytes move, instead of being copied.
+fn show_lists(krate: &TokenStream, lists: &[Member]) -> TokenStream {
+    quote! {
+        fn show_lists(&mut self, each: #krate::__private::Each<'_>) {
+            #(#krate::__private::show_list(&mut self.#lists, each);)*
         }
     }
 }
@@ -80,8 +93,14 @@ pub(crate) fn marker() -> Ident {
 /// Whether a type looks like bytes. What it really is, the code that writes it finds out.
 fn is_spelled_bytes(ty: &Type) -> bool {
     let Type::Path(TypePath { qself: None, path }) = ty else { return false };
+    let alone = path.segments.last().is_some_and(|last| last.arguments.is_none() && last.ident == "Bytes");
+    alone || is_spelled_list(ty)
+}
+
+/// Whether it looks like `Vec<u8>`, in the same way.
+pub(crate) fn is_spelled_list(ty: &Type) -> bool {
+    let Type::Path(TypePath { qself: None, path }) = ty else { return false };
     path.segments.last().is_some_and(|last| match &last.arguments {
-        PathArguments::None => last.ident == "Bytes",
         PathArguments::AngleBracketed(of) if last.ident == "Vec" => {
             matches!(of.args.first(), Some(GenericArgument::Type(Type::Path(item))) if item.path.is_ident("u8"))
         }
@@ -120,6 +139,12 @@ fn of_method(object: &Object, method: &Method) -> TokenStream {
         flags: method.flags,
         returns: &method.returns,
         doc: first_paragraph(&method.docs),
+        lists: method
+            .arguments
+            .iter()
+            .filter(|argument| is_spelled_list(&argument.ty))
+            .map(|argument| Member::from(argument.ident.clone()))
+            .collect(),
     }
     .expand();
     quote! {

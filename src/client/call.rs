@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use crate::client::binding::{Binding, Choice};
+use crate::client::binding::{Binding, Choice, Route};
 use crate::client::error::CallError;
 use crate::client::exchange::Exchange;
 use crate::client::link::Link;
@@ -18,6 +18,7 @@ use crate::codec::blob;
 use crate::codec::budget::Budget;
 use crate::codec::call::NamedCall;
 use crate::codec::fault::Fault;
+use crate::codec::lists::{self, Lists};
 use crate::codec::{self, Value};
 use crate::object::interface::{Method, MethodFlags, signature_of};
 use crate::object::invocation::Invocation;
@@ -167,15 +168,22 @@ impl<M: RemoteMessage> Unpin for Call<M> {}
 pub struct Typed<M> {
     message: M,
     index: usize,
+    /// What was taken out of the message to be sent from where it is.
+    lists: Option<Box<Lists>>,
 }
 
 impl<M> Typed<M> {
     pub(crate) fn new(message: M, index: usize) -> Typed<M> {
-        Typed { message, index }
+        Typed { message, index, lists: None }
     }
 
-    pub(crate) fn message(&self) -> &M {
-        &self.message
+    /// Writes the message, as it was given.
+    #[inline]
+    pub(crate) fn written<R>(&self, write: impl FnOnce(&M) -> R) -> R {
+        match &self.lists {
+            None => write(&self.message),
+            Some(lists) => lists.written(|| write(&self.message)),
+        }
     }
 }
 
@@ -185,6 +193,13 @@ impl<M: RemoteMessage> Request for Typed<M> {
     type Value = M::Reply;
     type Raised = M::Error;
     type Local = LocalCall<M>;
+
+    #[inline]
+    fn prepare(&mut self, binding: &Binding) {
+        if self.lists.is_none() && matches!(binding.route, Route::Remote(..)) {
+            self.lists = Lists::take(|each| self.message.show_lists(each));
+        }
+    }
 
     fn method(&self) -> &str {
         M::METHOD
@@ -204,9 +219,9 @@ impl<M: RemoteMessage> Request for Typed<M> {
     #[inline]
     fn write_message(&self, choice: Choice, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
         if choice.same {
-            codec::encode(SerializerId::POSTCARD, &self.message, out).map_err(|e| e.to_string())
+            self.written(|message| codec::encode(SerializerId::POSTCARD, message, out)).map_err(|e| e.to_string())
         } else {
-            let args = Args::from_message(&self.message).map_err(|e| e.to_string())?;
+            let args = self.written(Args::from_message).map_err(|e| e.to_string())?;
             let call = NamedCall { object: object.to_owned(), method: M::METHOD.to_owned(), args };
             call.encode(SerializerId::MESSAGE_PACK, out).map_err(|e| e.to_string())
         }
@@ -218,11 +233,12 @@ impl<M: RemoteMessage> Request for Typed<M> {
     }
 
     #[inline]
-    fn read(&self, answer: &Answer, _: &Binding, budget: &Budget) -> Result<M::Reply, String> {
-        blob::decode(answer.serializer, &answer.payload, budget).map_err(|problem| match answer.serializer {
+    fn read(&self, answer: &mut Answer, _: &Binding, budget: &Budget) -> Result<M::Reply, String> {
+        let Answer { serializer, payload, .. } = answer;
+        blob::decode(*serializer, payload, budget, lists::show).map_err(|problem| match *serializer {
             SerializerId::POSTCARD => problem.to_string(),
             // What has names is read once more as a value, which tells the one that does not fit.
-            id => codec::decode::<Value>(id, &answer.payload, budget)
+            id => codec::decode::<Value>(id, payload, budget)
                 .and_then(|value| value.to::<M::Reply>(budget))
                 .map_or_else(|told| told.to_string(), |_| problem.to_string()),
         })
@@ -253,7 +269,7 @@ impl<M: RemoteMessage> Request for Typed<M> {
     }
 
     fn take_back(outcome: &mut LocalCall<M>) -> Option<Typed<M>> {
-        outcome.back.take().map(|message| Typed { message: *message, index: outcome.index })
+        outcome.back.take().map(|message| Typed::new(*message, outcome.index))
     }
 
     fn submitted(_: &LocalCall<M>) -> &str {
@@ -267,12 +283,16 @@ impl<M: RemoteMessage> Request for Typed<M> {
 
 impl<M: RemoteMessage> Typed<M> {
     fn invocation(
-        self,
+        mut self,
         choice: Choice,
         object: &Arc<dyn LocalObject>,
         call: Terms,
         sender: Option<oneshot::Sender<LocalEnd<M>>>,
     ) -> Invocation {
+        if let Some(lists) = self.lists.take() {
+            // It was to be sent over a connection before.
+            lists.put_back(|each| self.message.show_lists(each));
+        }
         let caller = LocalCaller {
             message: Some(self.message),
             sender,

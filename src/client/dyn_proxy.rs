@@ -244,7 +244,7 @@ impl Request for Named {
         None
     }
 
-    fn read(&self, answer: &Answer, _: &Binding, budget: &Budget) -> Result<Value, String> {
+    fn read(&self, answer: &mut Answer, _: &Binding, budget: &Budget) -> Result<Value, String> {
         codec::decode(answer.serializer, &answer.payload, budget).map_err(|e| e.to_string())
     }
 

@@ -142,12 +142,12 @@ impl<R: Request> Exchange<R> {
                 }
                 State::Waiting { binding, seq } => {
                     let Route::Remote(connection, _) = &binding.route else { return Poll::Pending };
-                    let Some((ending, expiry)) = connection.poll(*seq, cx.waker()) else { return Poll::Pending };
+                    let Some((mut ending, expiry)) = connection.poll(*seq, cx.waker()) else { return Poll::Pending };
                     // Straight to the caller: an ending is large, and what is large is slow to move on at once.
                     if self.retry.is_none()
                         && self.uploads.is_none()
                         && self.facts.is_none()
-                        && let Ending::Reply(answer) = &ending
+                        && let Ending::Reply(answer) = &mut ending
                         && answer.is_value()
                         && let Some(request) = &self.request
                         && let Ok(value) = request.read(answer, binding, &self.link.client.budget())

@@ -55,7 +55,8 @@ pub(crate) trait Request: Sized + Send + Unpin + 'static {
     }
     /// The method's signature as the caller has it, if the object has another one; asked only when something does not fit.
     fn other_signature(&self, binding: &Binding) -> Option<String>;
-    fn read(&self, answer: &Answer, binding: &Binding, budget: &Budget) -> Result<Self::Value, String>;
+    /// Reads the value that an answer carries; what it reads may leave the answer.
+    fn read(&self, answer: &mut Answer, binding: &Binding, budget: &Budget) -> Result<Self::Value, String>;
     /// The value whose items come over the connection; `None` if the call does not end with any.
     fn open(items: Box<dyn Incoming>) -> Option<Self::Value>;
     /// The error that the object raised, if this client knows its type.

@@ -109,7 +109,7 @@ impl Request for NamedItems {
         None
     }
 
-    fn read(&self, _: &Answer, _: &Binding, _: &Budget) -> Result<Items<Value>, String> {
+    fn read(&self, _: &mut Answer, _: &Binding, _: &Budget) -> Result<Items<Value>, String> {
         Err("it is not a stream of items".to_owned())
     }
 

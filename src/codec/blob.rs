@@ -15,9 +15,9 @@
 //! }
 //! ```
 //!
-//! `Bytes` of 64 KiB or more are sent from where they are, and where they arrive they are a part of what was read. A `Vec<u8>` costs one
-//! copy at each end, except in a reply, where it is sent from where it is; serde alone takes it byte by byte. A field of another type is
-//! written as ever.
+//! `Bytes` of 64 KiB or more are sent from where they are, and where they arrive they are a part of what was read. So is a `Vec<u8>` that is
+//! an argument or the reply; one in a struct costs one copy at each end, and serde alone takes it byte by byte. A field of another type is written as
+//! ever.
 
 use std::any::{Any, TypeId};
 use std::cell::RefCell;
@@ -29,6 +29,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::codec::budget::Budget;
 use crate::codec::error::DecodeError;
+use crate::codec::lists::{self, Each, Place};
+use crate::codec::serializer::Postcard;
 use crate::wire::chunk::CHUNK_BYTES;
 use crate::wire::{Payload, SerializerId, apart};
 
@@ -45,7 +47,10 @@ pub fn serialize<T: Serialize + 'static, S: Serializer>(value: &T, serializer: S
         return apart::offer(bytes, || serializer.serialize_bytes(bytes));
     }
     match any.downcast_ref::<Vec<u8>>() {
-        Some(bytes) => serializer.serialize_bytes(bytes),
+        Some(bytes) => match lists::belonging(bytes) {
+            None => serializer.serialize_bytes(bytes),
+            Some(bytes) => apart::offer(&bytes, || serializer.serialize_bytes(&bytes)),
+        },
         None => value.serialize(serializer),
     }
 }
@@ -92,40 +97,71 @@ pub(crate) fn shared<T: 'static>(value: T) -> Result<Bytes, T> {
 
 thread_local! {
     /// What is being decoded, if large byte arrays may share its memory.
-    static SOURCE: RefCell<Option<Payload>> = const { RefCell::new(None) };
+    static SOURCE: RefCell<Option<Source>> = const { RefCell::new(None) };
 }
 
-/// Reads the value that `payload` is. Byte arrays in it share its memory, if they are most of it.
+/// What is being decoded.
+struct Source {
+    payload: Payload,
+    list: List,
+}
+
+/// What becomes of a list that is the payload's second piece.
+#[derive(Clone, Copy)]
+enum List {
+    Copied,
+    /// A place is made for it, once.
+    Left,
+    Placed(Place, usize),
+}
+
+/// Reads the value that `payload` is. Byte arrays in it share its memory, if they are most of it; a list that `show` shows may have it for
+/// itself, and nothing is left of the payload then.
 ///
 /// # Errors
 /// As [`decode`](crate::codec::decode).
 #[inline]
 pub(crate) fn decode<T: DeserializeOwned + 'static>(
     id: SerializerId,
-    payload: &Payload,
+    payload: &mut Payload,
     budget: &Budget,
+    show: impl FnOnce(&mut T, Each<'_>),
 ) -> Result<T, DecodeError> {
     if payload.len() < CHUNK_BYTES && TypeId::of::<T>() != TypeId::of::<Vec<u8>>() {
         return crate::codec::decode(id, payload, budget);
     }
-    decode_whole(id, payload, budget)
+    decode_whole(id, payload, budget, show)
 }
 
 #[cold]
 fn decode_whole<T: DeserializeOwned + 'static>(
     id: SerializerId,
-    payload: &Payload,
+    payload: &mut Payload,
     budget: &Budget,
+    show: impl FnOnce(&mut T, Each<'_>),
 ) -> Result<T, DecodeError> {
-    struct Sharing;
-    impl Drop for Sharing {
-        fn drop(&mut self) {
-            SOURCE.take();
+    if id == SerializerId::POSTCARD && payload.in_two().is_some() {
+        if let Some((Whole(mut value), list)) = decode_in_two(payload, List::Left, budget) {
+            let List::Placed(place, len) = list else { return Ok(value) };
+            let mut found = false;
+            show(&mut value, &mut |list| {
+                if place.is(list) && !found {
+                    found = true;
+                    *list = payload.take_body().unwrap_or_default();
+                    list.truncate(len);
+                }
+            });
+            if found {
+                return Ok(value);
+            }
+        }
+        // It is a list deep in a struct.
+        if let Some((Whole(value), _)) = decode_in_two(payload, List::Copied, budget) {
+            return Ok(value);
         }
     }
-    SOURCE.set(Some(payload.clone()));
-    let _sharing = Sharing;
-    match crate::codec::decode::<Whole<T>>(id, payload, budget) {
+    let (decoded, _) = sharing(payload, List::Copied, |payload| crate::codec::decode::<Whole<T>>(id, payload, budget));
+    match decoded {
         Ok(Whole(value)) => Ok(value),
         Err(DecodeError::Malformed { problem, .. }) => {
             Err(DecodeError::Malformed { kind: std::any::type_name::<T>(), problem })
@@ -134,16 +170,53 @@ fn decode_whole<T: DeserializeOwned + 'static>(
     }
 }
 
+/// Reads it without putting its pieces together; also says what became of a list.
+fn decode_in_two<T: DeserializeOwned>(payload: &Payload, list: List, budget: &Budget) -> Option<(T, List)> {
+    let (value, list) = sharing(payload, list, |payload| Postcard::decode_in_two::<T>(payload.in_two()?, budget));
+    Some((value?, list))
+}
+
+/// Byte arrays that are decoded meanwhile may share the memory of `payload`.
+fn sharing<R>(payload: &Payload, list: List, decode: impl FnOnce(&Payload) -> R) -> (R, List) {
+    struct Sharing;
+    impl Drop for Sharing {
+        fn drop(&mut self) {
+            SOURCE.take();
+        }
+    }
+    SOURCE.set(Some(Source { payload: payload.clone(), list }));
+    let _sharing = Sharing;
+    let decoded = decode(payload);
+    (decoded, SOURCE.take().map_or(List::Copied, |source| source.list))
+}
+
 /// The memory of what is being decoded, of which `bytes` are the larger part: what is kept of it keeps all of it.
 fn share(bytes: &[u8]) -> Option<Bytes> {
     if bytes.len() < CHUNK_BYTES {
         return None;
     }
     SOURCE.with_borrow(|source| {
-        let source = source.as_ref().filter(|source| 2 * bytes.len() >= source.len())?;
+        let source = &source.as_ref().filter(|source| 2 * bytes.len() >= source.payload.len())?.payload;
         let part = source.slice_ref(bytes);
         let is_it = part.as_ptr() == bytes.as_ptr() && part.len() == bytes.len();
         is_it.then(|| part.to_bytes())
+    })
+}
+
+/// A place for the list that `bytes` are, if they are the beginning and the larger part of the second piece of what is being decoded.
+fn place(bytes: &[u8]) -> Option<Vec<u8>> {
+    if bytes.len() < CHUNK_BYTES {
+        return None;
+    }
+    SOURCE.with_borrow_mut(|source| {
+        let source = source.as_mut().filter(|source| matches!(source.list, List::Left))?;
+        let (_, body) = source.payload.in_two()?;
+        if body.as_ptr() != bytes.as_ptr() || 2 * bytes.len() < body.len() {
+            return None;
+        }
+        let (place, list) = Place::new();
+        source.list = List::Placed(place, bytes.len());
+        Some(list)
     })
 }
 
@@ -163,7 +236,7 @@ impl Found<'_> {
 
     fn into_vec(self) -> Vec<u8> {
         match self {
-            Found::There(bytes) => bytes.to_vec(),
+            Found::There(bytes) => place(bytes).unwrap_or_else(|| bytes.to_vec()),
             Found::Own(bytes) => bytes,
         }
     }
@@ -226,6 +299,14 @@ mod tests {
         tags: Vec<u16>,
     }
 
+    fn decode<T: DeserializeOwned + 'static>(
+        id: SerializerId,
+        payload: &Payload,
+        budget: &Budget,
+    ) -> Result<T, DecodeError> {
+        super::decode(id, &mut payload.clone(), budget, lists::show)
+    }
+
     fn picture(pixels: usize) -> Picture {
         let pixels = Bytes::from(vec![7; pixels]);
         Picture { name: "sunset".into(), pixels, palette: vec![1, 2, 255], tags: vec![512] }
@@ -281,6 +362,79 @@ mod tests {
         let at = list.as_ptr();
         assert_eq!(shared(list).unwrap().as_ptr(), at);
         assert_eq!(shared(vec![7_u16]).unwrap_err(), [7]);
+    }
+
+    /// The same bytes, of which so many came first.
+    fn in_two(payload: &Payload, head: usize) -> Payload {
+        let (head, body) = payload.split_at(head);
+        Payload::part(
+            &std::sync::Arc::new(crate::wire::payload::Whole::in_two(head.to_vec(), body.to_vec())),
+            0,
+            usize::MAX,
+        )
+    }
+
+    #[test]
+    fn a_list_that_came_in_memory_of_its_own_is_had_as_it_is() {
+        let list = vec![7_u8; 2 * CHUNK_BYTES];
+        let whole = written(SerializerId::POSTCARD, &Whole(list.clone()));
+        let mut payload = in_two(&whole, 3);
+        let at = payload.in_two().unwrap().1.as_ptr();
+        let read: Vec<u8> =
+            super::decode(SerializerId::POSTCARD, &mut payload, &Budget::default(), lists::show).unwrap();
+        assert!(read == list && read.as_ptr() == at && payload.is_empty());
+        // Others have it too, nobody takes it, or it was cut elsewhere.
+        let mut payload = in_two(&whole, 3);
+        let other = payload.clone();
+        assert!(
+            super::decode::<Vec<u8>>(SerializerId::POSTCARD, &mut payload, &Budget::default(), lists::show).unwrap()
+                == list
+        );
+        assert!(other == whole);
+        let mut payload = in_two(&whole, 3);
+        assert!(
+            super::decode::<Vec<u8>>(SerializerId::POSTCARD, &mut payload, &Budget::default(), |_, _| {}).unwrap()
+                == list
+        );
+        assert!(payload == whole, "it is where it was");
+        for head in [1, 2, 4, 1000, CHUNK_BYTES] {
+            assert!(
+                decode::<Vec<u8>>(SerializerId::POSTCARD, &in_two(&whole, head), &Budget::default()).unwrap() == list
+            );
+        }
+    }
+
+    #[test]
+    fn a_message_in_two_pieces_is_read_as_in_one() {
+        let two = (picture(3 * CHUNK_BYTES), vec![vec![1_u8; CHUNK_BYTES]]);
+        let payload = written(SerializerId::POSTCARD, &two);
+        for head in [1, 7, 11, 100, CHUNK_BYTES, 3 * CHUNK_BYTES + 40] {
+            let read: (Picture, Vec<Vec<u8>>) =
+                decode(SerializerId::POSTCARD, &in_two(&payload, head), &Budget::default()).unwrap();
+            assert!(read == two, "{head}");
+        }
+        let at = payload.iter().position(|byte| *byte == 7).unwrap();
+        let mut payload = in_two(&payload, at);
+        let body = payload.in_two().unwrap().1.as_ptr();
+        let (read, _): (Picture, Vec<Vec<u8>>) =
+            super::decode(SerializerId::POSTCARD, &mut payload, &Budget::default(), lists::show).unwrap();
+        assert_eq!(read.pixels.as_ptr(), body);
+        drop(payload);
+        assert_eq!(read.pixels, two.0.pixels, "it keeps what it is in");
+    }
+
+    #[test]
+    fn what_is_wrong_with_two_pieces_is_told_as_of_one() {
+        let payload = written(SerializerId::POSTCARD, &Whole(vec![7_u8; 2 * CHUNK_BYTES]));
+        for cut in [payload.len() - 1, 4] {
+            let short = Payload::from(payload[..cut].to_vec());
+            let told = |payload: &Payload| decode::<Vec<u8>>(SerializerId::POSTCARD, payload, &Budget::default());
+            assert_eq!(told(&in_two(&short, 3)), told(&short));
+            assert!(told(&short).is_err());
+        }
+        let long = Payload::from([&payload[..], b"more"].concat());
+        let told = decode::<Vec<u8>>(SerializerId::POSTCARD, &in_two(&long, 3), &Budget::default());
+        assert_eq!(told, Err(DecodeError::Trailing { bytes: 4 }));
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod budget;
 pub mod call;
 pub mod error;
 pub mod fault;
+pub mod lists;
 pub mod serializer;
 pub mod value;
 

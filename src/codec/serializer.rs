@@ -158,6 +158,43 @@ impl Serializer for Postcard {
     }
 }
 
+impl Postcard {
+    /// Reads the value that two pieces of bytes are together; `None` if there is none that nothing of which is in both.
+    pub(crate) fn decode_in_two<T: DeserializeOwned>(pieces: (&[u8], &[u8]), budget: &Budget) -> Option<T> {
+        let mut deserializer = postcard::Deserializer::from_flavor(InTwo(pieces.0, pieces.1));
+        let value = within(&mut deserializer, budget).ok()?;
+        (deserializer.finalize().ok()? == 0).then_some(value)
+    }
+}
+
+/// Two pieces, one after the other.
+struct InTwo<'de>(&'de [u8], &'de [u8]);
+
+impl<'de> InTwo<'de> {
+    /// What is read next.
+    fn piece(&mut self) -> &mut &'de [u8] {
+        if self.0.is_empty() { &mut self.1 } else { &mut self.0 }
+    }
+}
+
+impl<'de> postcard::de_flavors::Flavor<'de> for InTwo<'de> {
+    /// How many bytes nobody has read.
+    type Remainder = usize;
+    type Source = &'de [u8];
+
+    fn pop(&mut self) -> postcard::Result<u8> {
+        self.try_take_n(1)?.first().copied().ok_or(postcard::Error::DeserializeUnexpectedEnd)
+    }
+
+    fn try_take_n(&mut self, len: usize) -> postcard::Result<&'de [u8]> {
+        self.piece().split_off(..len).ok_or(postcard::Error::DeserializeUnexpectedEnd)
+    }
+
+    fn finalize(self) -> postcard::Result<usize> {
+        Ok(self.0.len() + self.1.len())
+    }
+}
+
 /// What postcard means.
 fn in_words(error: &postcard::Error) -> &'static str {
     use postcard::Error as E;

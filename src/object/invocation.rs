@@ -199,7 +199,7 @@ impl Invocation {
 fn read<M: RemoteMessage>(body: &mut Body, reply: &mut Reply) -> Result<M, String> {
     match body {
         Body::Encoded(bytes) => {
-            blob::decode::<M>(reply.serializer(), bytes, &reply.budget()).map_err(|e| e.to_string())
+            blob::decode(reply.serializer(), bytes, &reply.budget(), M::show_lists).map_err(|e| e.to_string())
         }
         Body::Arguments(args) => {
             std::mem::take(&mut **args).into_message::<M>(M::METHOD, &reply.budget()).map_err(|e| e.to_string())

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::codec::lists::Each;
 use crate::object::interface::MethodFlags;
 use crate::object::items::{Incoming, ItemSource};
 
@@ -62,6 +63,10 @@ pub trait RemoteMessage: Serialize + DeserializeOwned + Send + 'static {
     fn from_items(_: Box<dyn Incoming>) -> Option<Self::Reply> {
         None
     }
+
+    /// Shows those lists of bytes in the message that [`blob`](crate::codec::blob) writes, and only those. Large ones that are shown move, out of the
+    /// message that is sent and into the one that is received; others are copied. The derive and the macro do it.
+    fn show_lists(&mut self, _: Each<'_>) {}
 }
 
 /// An error that travels: the caller of a remote object gets the value itself back.

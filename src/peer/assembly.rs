@@ -11,6 +11,9 @@ use crate::wire::{Frame, HEADER_LEN, Header, MessageType};
 
 /// Memory that a message of at least as much is given when it begins, bytes: what is not written to is only a range of addresses.
 const AT_ONCE: usize = 1024 * 1024 + 4096;
+/// Bytes that a message may have in its first chunk alone, so that those that follow begin in memory of their own: senders cut so what they
+/// have elsewhere, such as a large list, and who wants the list then has it without a copy.
+const HEAD: usize = 4096;
 
 /// The messages of a peer of which some chunks have come.
 #[derive(Debug, Default)]
@@ -24,7 +27,9 @@ struct Assembly {
     whole: usize,
     /// Those that have come.
     came: usize,
-    /// The same, unless they are only passed over.
+    /// The first of them, if they came alone.
+    head: Vec<u8>,
+    /// All others, unless they are only passed over.
     kept: Option<Vec<u8>>,
     /// When a chunk's worth of bytes had come last, and how many there were; `None` while there is no stream over which any could come.
     since: Option<Instant>,
@@ -69,7 +74,7 @@ impl Assemblies {
     fn finish(&mut self, at: usize, max_message: u32) -> Result<Option<Frame>, &'static str> {
         let done = self.0.swap_remove(at);
         let kept = done.kept.filter(|_| done.came == done.whole);
-        let frame = kept.map(|bytes| Frame::from_chunks(bytes, max_message));
+        let frame = kept.map(|body| Frame::from_chunks(done.head, body, max_message));
         frame.transpose().map_err(|_| "it sent a message in chunks that is none")
     }
 
@@ -131,7 +136,7 @@ impl Assemblies {
         if let Some(open) = self.0.iter_mut().find(|open| open.number == landing.number) {
             open.came -= landing.came;
             if let Some(kept) = &mut open.kept {
-                kept.truncate(open.came);
+                kept.truncate(open.came - open.head.len());
             }
         }
     }
@@ -207,16 +212,20 @@ impl Assembly {
             Verdict::PassOver => None,
         };
         let whole = HEADER_LEN + claimed as usize;
-        Ok(Assembly { number, kind: header.kind, whole, came: 0, kept, since: Some(now), then: 0 })
+        Ok(Assembly { number, kind: header.kind, whole, came: 0, head: Vec::new(), kept, since: Some(now), then: 0 })
     }
 
     fn add(&mut self, piece: &[u8], now: Instant) -> Result<(), &'static str> {
         if piece.len() > self.whole - self.came {
             return Err(SURPLUS);
         }
-        self.make_room(piece.len());
-        if let Some(bytes) = &mut self.kept {
-            bytes.extend_from_slice(piece);
+        if self.came == 0 && piece.len() <= HEAD && self.kept.is_some() {
+            self.head = piece.to_vec();
+        } else {
+            self.make_room(piece.len());
+            if let Some(bytes) = &mut self.kept {
+                bytes.extend_from_slice(piece);
+            }
         }
         self.count(piece.len(), now);
         Ok(())
@@ -235,7 +244,7 @@ impl Assembly {
             && kept.capacity() - kept.len() < bytes
         {
             let least = kept.len() + bytes;
-            kept.reserve_exact((2 * least).max(AT_ONCE).min(self.whole) - kept.len());
+            kept.reserve_exact((2 * least).max(AT_ONCE).min(self.whole - self.head.len()) - kept.len());
         }
     }
 }
@@ -286,6 +295,22 @@ mod tests {
         let frame = arrive(&mut open, 0, &a[100..]).unwrap().unwrap();
         assert_eq!((frame.header.kind, &frame.payload[..]), (MessageType::Invoke, &a[40..]));
         assert_eq!((open.claimed(), open.due(Duration::ZERO)), (0, None));
+    }
+
+    #[test]
+    fn what_follows_a_small_first_chunk_is_in_memory_of_its_own() {
+        let whole = message(MessageType::Invoke, 200_000);
+        for (first, alone) in [(HEADER_LEN, true), (HEADER_LEN + 9, true), (HEAD, true), (HEAD + 1, false)] {
+            let mut open = Assemblies::default();
+            arrive(&mut open, 0, &whole[..first]).unwrap();
+            arrive(&mut open, 0, &whole[first..100_000]).unwrap();
+            let frame = arrive(&mut open, 0, &whole[100_000..]).unwrap().unwrap();
+            let body = frame.payload.in_two().map(|(_, body)| body.len());
+            // One that begins behind the header has no other piece before it.
+            let expected = (alone && first > HEADER_LEN).then_some(whole.len() - first);
+            assert_eq!(body, expected, "{first}");
+            assert_eq!(&frame.payload[..], &whole[HEADER_LEN..]);
+        }
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use crate::wire::annotation::{AnnotationId, Annotations};
 use crate::wire::apart;
 use crate::wire::error::FrameError;
 use crate::wire::header::{CorrelationId, Flags, HEADER_LEN, Header, MessageType, SerializerId};
-use crate::wire::payload::Payload;
+use crate::wire::payload::{Payload, Whole};
 
 /// Memory that is taken at a time for a frame whose bytes have not come yet.
 const GROW: usize = 64 * 1024;
@@ -31,32 +31,41 @@ impl Frame {
     /// # Errors
     /// The bytes are not a frame that is allowed. Nothing after them can be read either.
     pub fn decode(buf: &mut BytesMut, max_message: u32) -> Result<Option<Frame>, FrameError> {
-        let Some(whole) = whole(buf, max_message)? else {
+        let Some(whole) = whole(buf, buf.len(), max_message)? else {
             make_room(buf);
             return Ok(None);
         };
         Frames::new(buf.split_to(whole), None).next().transpose()
     }
 
-    /// The frame that has come in chunks, of which `bytes` is all.
+    /// The frame that has come in chunks: `head` are those that came first, and `body` all others. Where the header and what goes beside the
+    /// payload are in `head`, `body` stays where it is.
     ///
     /// # Errors
-    /// It is not one, or more than one.
-    pub fn from_chunks(bytes: Vec<u8>, max_message: u32) -> Result<Frame, FrameError> {
-        // What was shared once is split without another copy.
-        let mut bytes = BytesMut::from(Bytes::from(bytes));
-        let claimed = bytes.len().saturating_sub(HEADER_LEN) as u64;
-        match Frame::decode(&mut bytes, max_message)? {
-            Some(frame) if bytes.is_empty() => Ok(frame),
-            _ => Err(FrameError::TooLarge { claimed, limit: max_message }),
+    /// They are not one, or more than one.
+    pub fn from_chunks(mut head: Vec<u8>, body: Vec<u8>, max_message: u32) -> Result<Frame, FrameError> {
+        let len = head.len() + body.len();
+        let claimed = len.saturating_sub(HEADER_LEN) as u64;
+        let too_large = FrameError::TooLarge { claimed, limit: max_message };
+        let beside = Header::decode(&head)?.map(|header| HEADER_LEN + header.annotations_len as usize);
+        let whole = if beside.is_some_and(|beside| beside <= head.len()) {
+            Whole::in_two(head, body)
+        } else {
+            head.extend_from_slice(&body);
+            Whole::new(head.into())
+        };
+        if self::whole(whole.beginning(), len, max_message)? != Some(len) {
+            return Err(too_large);
         }
+        let mut frames = Frames { bytes: Arc::new(whole), at: 0, problem: None };
+        frames.next().unwrap_or(Err(too_large))
     }
 }
 
 /// The whole frames among what was received, and then what is wrong with the bytes behind them, if they are no frame that is allowed.
 #[derive(Debug)]
 pub struct Frames {
-    bytes: Arc<Bytes>,
+    bytes: Arc<Whole>,
     at: usize,
     problem: Option<FrameError>,
 }
@@ -66,7 +75,7 @@ impl Frames {
     pub fn split(buf: &mut BytesMut, max_message: u32) -> Frames {
         let mut end = 0;
         let problem = loop {
-            match whole(&buf[end..], max_message) {
+            match whole(&buf[end..], buf.len() - end, max_message) {
                 Ok(Some(len)) => end += len,
                 Ok(None) => break None,
                 Err(problem) => break Some(problem),
@@ -79,7 +88,7 @@ impl Frames {
     }
 
     fn new(bytes: BytesMut, problem: Option<FrameError>) -> Frames {
-        Frames { bytes: Arc::new(bytes.freeze()), at: 0, problem }
+        Frames { bytes: Arc::new(Whole::new(bytes.freeze())), at: 0, problem }
     }
 }
 
@@ -89,7 +98,7 @@ impl Iterator for Frames {
     // Always inlined: its header stays in registers, instead of being copied about.
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        let header = match Header::decode(&self.bytes[self.at..]) {
+        let header = match Header::decode(self.bytes.beginning().get(self.at..).unwrap_or_default()) {
             Ok(Some(header)) => header,
             Ok(None) => return self.problem.take().map(Err),
             Err(problem) => return Some(Err(problem)),
@@ -110,9 +119,9 @@ impl Iterator for Frames {
     }
 }
 
-/// The length of the frame at the beginning of `bytes`, if all of it is there.
+/// The length of the frame at the beginning of `bytes`, if all of it is there: `len` bytes are, and the first of them in one piece.
 #[inline(always)]
-fn whole(bytes: &[u8], max_message: u32) -> Result<Option<usize>, FrameError> {
+fn whole(bytes: &[u8], len: usize, max_message: u32) -> Result<Option<usize>, FrameError> {
     let Some(header) = Header::decode(bytes)? else { return Ok(None) };
     let claimed = header.claimed();
     if claimed > u64::from(max_message) {
@@ -122,7 +131,7 @@ fn whole(bytes: &[u8], max_message: u32) -> Result<Option<usize>, FrameError> {
         return Err(FrameError::Compressed);
     }
     let whole = HEADER_LEN + claimed as usize;
-    Ok((bytes.len() >= whole).then_some(whole))
+    Ok((len >= whole).then_some(whole))
 }
 
 /// Takes memory for the rest of a frame whose beginning has been judged.

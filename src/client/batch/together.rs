@@ -145,7 +145,7 @@ impl<C: CallList> Request for Together<C> {
         None
     }
 
-    fn read(&self, answer: &Answer, binding: &Binding, _: &Budget) -> Result<C::Outcomes, String> {
+    fn read(&self, answer: &mut Answer, binding: &Binding, _: &Budget) -> Result<C::Outcomes, String> {
         if !answer.flags.contains(Flags::BATCH) {
             return Err("it is not the reply to a batch".to_owned());
         }
@@ -331,7 +331,9 @@ impl End for Reading<'_> {
             annotations: None,
         };
         match outcome {
-            BatchedResult::Value(bytes) => value_of(request, &part(Flags::default(), bytes), self.binding, self.link),
+            BatchedResult::Value(bytes) => {
+                value_of(request, &mut part(Flags::default(), bytes), self.binding, self.link)
+            }
             BatchedResult::Fault(bytes) => {
                 Err(fault_of(request, &part(Flags::EXCEPTION, bytes), self.binding, self.link))
             }

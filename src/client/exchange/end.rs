@@ -43,7 +43,7 @@ impl<R: Request> Exchange<R> {
                     CallError::Failed(Box::new(unreadable(method, &self.link, problem)))
                 }))
             }
-            Ending::Reply(answer) => Some(value_of(self.request.as_ref()?, &answer, &binding, &self.link)),
+            Ending::Reply(mut answer) => Some(value_of(self.request.as_ref()?, &mut answer, &binding, &self.link)),
             Ending::OutOfTime { sent: true } => Some(Err(CallError::Unknown(self.out_of_time()))),
             Ending::OutOfTime { sent: false } => {
                 let method = self.request.as_ref().map_or("", R::method);
@@ -142,7 +142,7 @@ impl<R: Request> Exchange<R> {
 
 /// The value that a reply carries.
 #[inline]
-pub(crate) fn value_of<R: Request>(request: &R, answer: &Answer, binding: &Binding, link: &Link) -> Ended<R> {
+pub(crate) fn value_of<R: Request>(request: &R, answer: &mut Answer, binding: &Binding, link: &Link) -> Ended<R> {
     request.read(answer, binding, &link.client.budget()).map_err(|mut problem| {
         if let Some(signature) = request.other_signature(binding) {
             problem.push_str(&format!("; the object has another signature, the caller has {signature}"));

@@ -15,9 +15,9 @@ use crate::client::exchange::end::unreadable;
 use crate::client::promise::{Promise, Stage, State};
 use crate::client::proxy::Proxy;
 use crate::codec::args::Args;
-use crate::codec::blob;
 use crate::codec::call::NamedCall;
 use crate::codec::fault::Fault;
+use crate::codec::{blob, lists};
 use crate::object::facts::Facts;
 use crate::object::interface::{Interface, signature_of};
 use crate::object::message::{RemoteError, RemoteMessage};
@@ -161,7 +161,7 @@ where
 
     fn start(&self, connection: &Connection, on: u16, waker: &Waker) -> Result<u16, ()> {
         let call = self.call.as_ref().ok_or(())?;
-        let args = connection.addressed(|| Args::from_message(call.message())).map_err(drop)?;
+        let args = connection.addressed(|| call.written(Args::from_message)).map_err(drop)?;
         let call = NamedCall { object: String::new(), method: N::METHOD.to_owned(), args };
         let (left_ms, correlation) = (self.left_ms(), self.correlation);
         let client = &self.promise.0.link.client;
@@ -226,8 +226,9 @@ where
                 CallError::NotStarted(NotStarted::Elsewhere) => again(self),
                 error => Some(Err(error)),
             },
-            Ending::Reply(answer) => {
-                let value = blob::decode(answer.serializer, &answer.payload, &self.promise.0.link.client.budget());
+            Ending::Reply(mut answer) => {
+                let budget = self.promise.0.link.client.budget();
+                let value = blob::decode(answer.serializer, &mut answer.payload, &budget, lists::show);
                 Some(value.map_err(|problem| self.unreadable(&problem.to_string())))
             }
             Ending::OutOfTime { sent: false } => {

@@ -40,6 +40,7 @@ impl<M: RemoteMessage> Request for Promised<M> {
     }
 
     fn prepare(&mut self, binding: &Binding) {
+        self.typed.prepare(binding);
         self.spoken = match &binding.route {
             Route::Remote(connection, _) => connection.shared().features.contains(Features::PIPELINES),
             Route::Local(_) => false,
@@ -73,7 +74,7 @@ impl<M: RemoteMessage> Request for Promised<M> {
         self.typed.other_signature(binding)
     }
 
-    fn read(&self, answer: &Answer, binding: &Binding, budget: &Budget) -> Result<M::Reply, String> {
+    fn read(&self, answer: &mut Answer, binding: &Binding, budget: &Budget) -> Result<M::Reply, String> {
         self.typed.read(answer, binding, budget)
     }
 

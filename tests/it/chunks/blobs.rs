@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use actix::{Actor, Context, Handler, Message, MessageResult};
 use bytes::Bytes;
 use pyroxene::client::client::ClientConfig;
 use pyroxene::transport::{Network, SystemNetwork};
 use pyroxene::wire::Limits;
-use pyroxene::{CallError, Daemon, DynProxy, NotStarted, Proxy, Value, args};
+use pyroxene::{CallError, Daemon, DynProxy, NotStarted, Proxy, RemoteMessage, RemoteObject, Value, args};
+use serde::{Deserialize, Serialize};
 
 use crate::support::flaky::{Fault, Flaky, Plan};
-use crate::support::pair::{Pair, Setup, client_over, client_with};
+use crate::support::pair::{Pair, Setup, brittle_client_over, client_over, client_with};
 
 const KIB: usize = 1024;
 
@@ -41,6 +43,38 @@ impl Gallery {
 
     pub fn fill(&self, bytes: u32) -> Vec<u8> {
         vec![7; bytes as usize]
+    }
+
+    /// The name, how many bytes there are, and the bytes.
+    pub fn lists(&self, left: Vec<u8>, name: String, right: Vec<u8>, inner: Vec<Vec<u8>>) -> (String, usize, Vec<u8>) {
+        let sum = left.len() + right.len() + inner.iter().map(Vec::len).sum::<usize>();
+        (name, sum, [left, right, inner.concat()].concat())
+    }
+}
+
+/// A message that was written by hand.
+#[derive(Serialize, Deserialize, Message, RemoteMessage)]
+#[rtype(result = "(Vec<u8>, Vec<u8>)")]
+struct Keep {
+    #[serde(default, with = "pyroxene::codec::blob")]
+    picture: Vec<u8>,
+    /// What serde writes stays where it is.
+    plain: Vec<u8>,
+}
+
+#[derive(Default, RemoteObject)]
+#[remote(methods(Keep))]
+struct Archive;
+
+impl Actor for Archive {
+    type Context = Context<Self>;
+}
+
+impl Handler<Keep> for Archive {
+    type Result = MessageResult<Keep>;
+
+    fn handle(&mut self, keep: Keep, _: &mut Context<Self>) -> Self::Result {
+        MessageResult((keep.picture, keep.plain))
     }
 }
 
@@ -86,6 +120,54 @@ async fn what_stands_between_them_stays_there() {
 }
 
 #[actix::test]
+async fn lists_move_out_of_their_messages_and_into_them() {
+    let pair = Pair::memory().await;
+    let gallery = gallery(&pair).await;
+    for left in SIZES {
+        for (right, inner) in [(0, 64 * KIB), (300 * KIB, 10), (70 * KIB, 500 * KIB)] {
+            let (a, b, c) = (picture(left), picture(right), [picture(inner), picture(3)]);
+            let all = [&a[..], &b, &c.concat()].concat();
+            let (name, sum, joined) = gallery.lists(a, "title".into(), b, c.into()).await.unwrap();
+            assert!((name.as_str(), sum) == ("title", all.len()) && joined == all, "{left}, {right}, {inner}");
+        }
+    }
+    let archive: Proxy<Archive> = pair.host("archive", Archive::default).await;
+    for size in SIZES {
+        let keep = Keep { picture: picture(size), plain: picture(size + 1) };
+        assert!(archive.send(keep).await.unwrap() == (picture(size), picture(size + 1)), "{size}");
+    }
+}
+
+#[actix::test]
+async fn a_list_whose_call_is_sent_again_is_still_there() {
+    let pair = Pair::memory().await;
+    pair.daemon.supervise("gallery", Gallery::default).await.unwrap();
+    let uri = format!("PYROLOC://{}/gallery", pair.daemon.endpoint());
+    let plan = Plan { out: Some((700_000, Fault::Break)), ..Plan::default() };
+    let flaky = Arc::new(Flaky::new(Arc::clone(&pair.network), [plan]));
+    // Without a session to resume the message is written anew.
+    let client = brittle_client_over(&(Arc::clone(&flaky) as Arc<dyn Network>));
+    let gallery = GalleryProxy::from(Proxy::connect_with(&client, uri.as_str()).await.unwrap());
+    let sent = picture(1_000_000);
+    assert!(gallery.list(sent.clone()).await.unwrap() == sent);
+    assert_eq!(flaky.attempts(), 2);
+}
+
+#[actix::test]
+async fn lists_in_a_batch_and_within_a_process_are_what_they_were() {
+    let pair = Pair::memory().await;
+    let far = gallery(&pair).await;
+    let near = GalleryProxy::from(pair.daemon.supervise("near", Gallery::default).await.unwrap());
+    let sent = picture(300 * KIB);
+    for gallery in [far, near] {
+        assert!(gallery.list(sent.clone()).await.unwrap() == sent);
+        for outcome in gallery.proxy().batch().add_all((0..3).map(|_| gallery.list(sent.clone()))).send().await {
+            assert!(outcome.unwrap() == sent);
+        }
+    }
+}
+
+#[actix::test]
 async fn calls_beside_each_other_do_not_mix_them() {
     let pair = Pair::memory().await;
     let gallery = gallery(&pair).await;
@@ -112,6 +194,7 @@ async fn a_link_that_breaks_within_one_loses_nothing_of_it() {
         let gallery = GalleryProxy::from(Proxy::connect_with(&client, uri.as_str()).await.unwrap());
         let sent = Bytes::from(picture(1_000_000));
         assert!(gallery.echo(sent.clone()).await.unwrap() == sent, "{plan:?}");
+        assert!(gallery.list(sent.to_vec()).await.unwrap() == sent, "{plan:?}");
         assert!(flaky.attempts() >= 3, "{plan:?}: {}", flaky.attempts());
     }
 }
