@@ -103,8 +103,9 @@ fn hand_over(inner: &Arc<Inner>, greeting: Greeting, place: OwnedSemaphorePermit
                     driver.lend(Arc::clone(&inner.relays));
                     inner.add_connection(&shared);
                     // Beside the objects, in the arbiter's own queue of tasks: from there to an actor is no detour.
+                    let run = Box::new(driver).run();
                     actix_rt::spawn(async move {
-                        driver.run().await;
+                        run.await;
                         drop(place);
                     });
                 }

@@ -184,18 +184,19 @@ impl Driver {
     }
 
     /// Moves bytes until the connection ends.
-    pub(crate) async fn run(mut self) {
+    // Boxed, as what rarely happens: a future keeps what it is given, what that was moved to and all that it may ever wait for side by side.
+    pub(crate) async fn run(mut self: Box<Self>) {
         let problem = loop {
             let problem = std::future::poll_fn(|cx| self.poll(cx)).await;
             if !self.outlives(&problem) {
                 break problem;
             }
-            if let Err(problem) = self.resume(problem).await {
+            if let Err(problem) = Box::pin(self.resume(problem)).await {
                 break problem;
             }
         };
         if self.shared.lock().hang_up {
-            self.part().await;
+            Box::pin(self.part()).await;
         }
         slog::debug!(self.shared.log, "connection ended"; "peer" => &self.shared.caller.address, "why" => %problem);
         self.shared.close(&problem);

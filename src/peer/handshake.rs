@@ -107,7 +107,7 @@ pub async fn connect(mut stream: Stream, target: &Target, opener: Opener) -> Res
     if hello.features.contains(Features::RESUME) && welcome.features.contains(Features::RESUME) {
         driver.resumable(Resumption::of_caller(redial, session, &shared.limits));
     }
-    tokio::spawn(driver.run());
+    tokio::spawn(Box::new(driver).run());
     Ok(Opened { connection: Connection::new(shared), table: welcome.binding })
 }
 

@@ -65,6 +65,12 @@ pub fn check(number: u64, reply: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// The same of a large payload.
+pub fn check_large(sent: &[u8], reply: &[u8]) -> Result<()> {
+    ensure!(reply == sent, "the large reply is not what was sent: {} bytes", reply.len());
+    Ok(())
+}
+
 /// Starts so many callers; `spawn` says where they run. Each has numbers of its own.
 pub fn callers<F>(depth: usize, spawn: impl Fn(std::iter::StepBy<std::ops::RangeFrom<u64>>) -> F) -> Vec<F> {
     (0..depth).map(|first| spawn((first as u64..).step_by(depth))).collect()

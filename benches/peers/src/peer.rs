@@ -1,10 +1,10 @@
 //! What a peer has to do to be measured.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use crate::calls::Tally;
+use crate::calls::{Tally, check_large};
 use crate::workload::{Figures, Task, Workload};
 
 /// How a peer stands to a workload.
@@ -54,11 +54,7 @@ pub trait Connection: Clone + 'static {
 
     /// Sends a large payload, and compares what comes back.
     fn echo_large(&self, payload: &Bytes) -> impl Future<Output = Result<()>> {
-        async move {
-            let reply = self.echo(payload.clone()).await?;
-            ensure!(reply == payload, "the large reply is not what was sent: {} bytes", reply.len());
-            Ok(())
-        }
+        async move { check_large(payload, &self.echo(payload.clone()).await?) }
     }
 
     /// Sends the payload that is stamped with a number (`calls::stamp`), and is told nothing.

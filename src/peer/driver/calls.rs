@@ -112,7 +112,8 @@ impl Driver {
         if serializer != SerializerId::POSTCARD {
             return self.open_named(serializer, &payload);
         }
-        match indexes(&payload) {
+        // A large message is not put together for that.
+        match indexes(payload.beginning()).or_else(|| indexes(&payload)) {
             Some((handle, method, at)) => Ok((handle, method, Body::Encoded(payload.skip(at)))),
             None => Err(NotStarted::NoSuchMethod { object: String::new(), method: String::new(), nearest: None }),
         }
@@ -203,10 +204,10 @@ fn refuse(sink: Arc<dyn ReplySink>, header: Header, method: u32, why: NotStarted
 }
 
 /// Handle, method and where the message begins.
-fn indexes(payload: &[u8]) -> Option<(usize, u32, usize)> {
-    let (handle, rest) = postcard::take_from_bytes::<u32>(payload).ok()?;
+fn indexes(bytes: &[u8]) -> Option<(usize, u32, usize)> {
+    let (handle, rest) = postcard::take_from_bytes::<u32>(bytes).ok()?;
     let (method, rest) = postcard::take_from_bytes::<u32>(rest).ok()?;
-    Some((handle as usize, method, payload.len() - rest.len()))
+    Some((handle as usize, method, bytes.len() - rest.len()))
 }
 
 #[cold]

@@ -41,6 +41,11 @@ impl Gallery {
         (title, mark, all)
     }
 
+    /// Whether the list has more memory than it needs, as one that was copied has not.
+    pub fn moved(&self, list: Vec<u8>, _mark: u32) -> bool {
+        list.capacity() > list.len()
+    }
+
     pub fn fill(&self, bytes: u32) -> Vec<u8> {
         vec![7; bytes as usize]
     }
@@ -131,6 +136,8 @@ async fn lists_move_out_of_their_messages_and_into_them() {
             assert!((name.as_str(), sum) == ("title", all.len()) && joined == all, "{left}, {right}, {inner}");
         }
     }
+    assert!(gallery.moved(picture(300 * KIB), 7).await.unwrap());
+    assert!(!gallery.moved(picture(60 * KIB), 7).await.unwrap(), "a small one is copied");
     let archive: Proxy<Archive> = pair.host("archive", Archive::default).await;
     for size in SIZES {
         let keep = Keep { picture: picture(size), plain: picture(size + 1) };

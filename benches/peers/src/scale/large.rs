@@ -1,6 +1,6 @@
 //! Large payloads there and back, as `Bytes` and as `Vec<u8>`, and how much memory they take where they are handled.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use pyroxene::{DaemonConfig, Proxy};
 use serde::Serialize;
 use tokio::task::JoinHandle;
 
-use crate::calls::{self, Tally};
+use crate::calls::{self, Tally, check_large};
 use crate::compare::{json, progress};
 use crate::peer::{Connection, Peer, Support};
 use crate::peers::RAW;
@@ -116,7 +116,7 @@ impl Peer for Large {
             let config = ClientConfig { limits: limits(), ..ClientConfig::default() };
             let client = Client::new(config, Arc::new(NameResolver::default()));
             let echo = EchoProxy::from(Proxy::connect_with(&client, task.address.as_str()).await?);
-            Ok(Caller { echo, list: self.list })
+            Ok(Caller { echo, list: self.list.then(Arc::default) })
         };
         system().block_on(calls::run(task, connect))
     }
@@ -125,12 +125,26 @@ impl Peer for Large {
 #[derive(Clone)]
 struct Caller {
     echo: EchoProxy,
-    list: bool,
+    /// Where the last reply is, which is sent again, if it is a list.
+    list: Option<Arc<Mutex<Vec<u8>>>>,
 }
 
 impl Connection for Caller {
     async fn echo(&self, payload: Bytes) -> Result<Bytes> {
-        Ok(if self.list { self.echo.list(payload.to_vec()).await?.into() } else { self.echo.bytes(payload).await? })
+        Ok(self.echo.bytes(payload).await?)
+    }
+
+    async fn echo_large(&self, payload: &Bytes) -> Result<()> {
+        let Some(list) = &self.list else { return check_large(payload, &self.echo(payload.clone()).await?) };
+        let last = || list.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sent = std::mem::take(&mut *last());
+        if sent.is_empty() {
+            sent = payload.to_vec();
+        }
+        let reply = self.echo.list(sent).await?;
+        check_large(payload, &reply)?;
+        *last() = reply;
+        Ok(())
     }
 
     fn keep_in_flight(self, _: usize, _: Tally) -> Vec<JoinHandle<Result<()>>> {
