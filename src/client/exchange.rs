@@ -17,6 +17,7 @@ use crate::client::link::{Link, Queued, Turn};
 use crate::client::patience::Patience;
 use crate::client::request::{Request, Terms};
 use crate::client::retry::Retry;
+use crate::object::context::CallContext;
 use crate::object::facts::Facts;
 use crate::object::outcome::{NotStarted, Unknown};
 use crate::peer::connection::Connection;
@@ -118,7 +119,8 @@ impl<R: Request> Exchange<R> {
                         Some(binding) => match self.start(binding, cx) {
                             // It was only just sent; its waker is in the table.
                             None if matches!(self.state, State::Waiting { .. }) => return Poll::Pending,
-                            ended => ended,
+                            None => continue,
+                            Some(ended) => Some(*ended),
                         },
                         None => {
                             self.state = State::Binding(self.bind());
@@ -133,7 +135,7 @@ impl<R: Request> Exchange<R> {
                         self.turn = turn.take();
                     }
                     let ended = match binding {
-                        Ok(binding) => self.start(binding, cx),
+                        Ok(binding) => self.start(binding, cx).map(|ended| *ended),
                         Err(why) => Some(Err(CallError::NotStarted(why))),
                     };
                     // Only now may those behind go on: the order of calls is the order of sending.
@@ -163,11 +165,22 @@ impl<R: Request> Exchange<R> {
                 }
                 State::Local { outcome, binding, patience, late } => {
                     if let Poll::Ready(ended) = Pin::new(&mut *outcome).poll(cx) {
-                        self.request = R::take_back(outcome);
-                        Some(ended.unwrap_or_else(|| {
-                            let object = self.link.uri.to_string();
-                            Err(CallError::Unknown(Unknown::Aborted { object }))
-                        }))
+                        match ended {
+                            // Straight to the caller here as well.
+                            Some(Ok(value)) if self.retry.is_none() => {
+                                self.state = State::Done;
+                                self.turn = None;
+                                return Poll::Ready(Ok(value));
+                            }
+                            Some(ended) => {
+                                self.request = R::take_back(outcome);
+                                Some(ended)
+                            }
+                            None => {
+                                let object = self.link.uri.to_string();
+                                Some(Err(CallError::Unknown(Unknown::Aborted { object })))
+                            }
+                        }
                     } else {
                         let deadline = self.deadline.unwrap_or_else(Instant::now);
                         let grace = if *late { self.link.client.grace(self.time_ms).max(1) } else { 0 };
@@ -221,16 +234,26 @@ impl<R: Request> Exchange<R> {
     fn begin(&mut self) -> Option<Arc<Binding>> {
         let (number, binding) = self.link.call();
         self.number = number;
-        let own = self.link.correlation(self.number);
-        let (time_ms, correlation, passed) = self.link.client.inherit(self.asked_ms, own);
-        (self.time_ms, self.correlation, self.left_ms) = (time_ms, correlation, time_ms);
-        if let Some(passed) = passed {
-            self.say(|facts| facts.inherit(passed));
+        self.correlation = self.link.correlation(self.number);
+        self.time_ms = self.asked_ms.unwrap_or(self.link.client.config().timeout_ms);
+        if CallContext::is_any_current() {
+            self.inherit();
         }
+        self.left_ms = self.time_ms;
         if let Some(retry) = &mut self.retry {
             retry.begin(&self.link.client.0.keys);
         }
         binding
+    }
+
+    /// The call is made in the course of another.
+    #[inline(never)]
+    fn inherit(&mut self) {
+        let (time_ms, correlation, passed) = self.link.client.inherit(self.asked_ms, self.correlation);
+        (self.time_ms, self.correlation) = (time_ms, correlation);
+        if let Some(passed) = passed {
+            self.say(|facts| facts.inherit(passed));
+        }
     }
 
     /// Whether the call can be sent over this binding as it is.

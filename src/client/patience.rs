@@ -14,11 +14,12 @@ const KEPT: usize = 64;
 
 thread_local! {
     /// Those that nobody uses, of whichever runtime.
-    static SPARE: RefCell<Vec<Lent>> = const { RefCell::new(Vec::new()) };
+    #[expect(clippy::vec_box, reason = "they move with every call, as one register instead of four")]
+    static SPARE: RefCell<Vec<Box<Lent>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The patience of one caller.
-pub(crate) struct Patience(Option<Lent>);
+pub(crate) struct Patience(Option<Box<Lent>>);
 
 /// A timer, and the runtime that it is of.
 struct Lent {
@@ -34,14 +35,14 @@ impl Patience {
     pub(crate) fn new() -> Patience {
         let runtime = Handle::current().id();
         let spare = SPARE.with_borrow_mut(|spare| spare.pop_if(|lent| lent.runtime == runtime));
-        Patience(Some(spare.unwrap_or_else(|| Lent { runtime, timer: Timer::default() })))
+        Patience(Some(spare.unwrap_or_else(|| Box::new(Lent { runtime, timer: Timer::default() }))))
     }
 
     /// Ready once it is that late.
     pub(crate) fn poll(&mut self, at: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(Lent { timer, .. }) = &mut self.0 else { return Poll::Ready(()) };
+        let Some(lent) = &mut self.0 else { return Poll::Ready(()) };
         loop {
-            std::task::ready!(timer.poll(at, cx));
+            std::task::ready!(lent.timer.poll(at, cx));
             if Instant::now() >= at {
                 return Poll::Ready(());
             }

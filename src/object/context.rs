@@ -86,6 +86,12 @@ impl CallContext {
         CURRENT.with_borrow(Clone::clone)
     }
 
+    /// Whether there is one.
+    #[inline]
+    pub(crate) fn is_any_current() -> bool {
+        CURRENT.with_borrow(Option::is_some)
+    }
+
     /// The same without taking a copy.
     #[inline]
     pub(crate) fn with_current<R>(f: impl FnOnce(Option<&CallContext>) -> R) -> R {

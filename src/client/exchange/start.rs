@@ -18,41 +18,39 @@ use crate::peer::uploads::Destination;
 use crate::wire::{AnnotationId, Features, Flags, FrameWriter, MessageType, SerializerId};
 
 impl<R: Request> Exchange<R> {
-    /// Sends the call; `None` when its end is to be waited for.
-    pub(super) fn start(&mut self, binding: Arc<Binding>, cx: &mut Context<'_>) -> Option<Ended<R>> {
+    /// Sends the call; `None` when its end is to be waited for. An end that is there at once is rare, and boxed.
+    pub(super) fn start(&mut self, binding: Arc<Binding>, cx: &mut Context<'_>) -> Option<Box<Ended<R>>> {
+        let fail = |error| Some(Box::new(Err(error)));
         self.attempts += 1;
         if self.attempts > 1 && self.retry.is_none() && self.link.is_overtaken(self.number) {
             // Order goes before delivery: it is a gap, and its caller is told.
             let problem =
                 "the connection was lost before it was sent, and a later call of this proxy was sent since".to_owned();
-            return Some(Err(CallError::NotStarted(NotStarted::Unreachable {
-                uri: self.link.uri.to_string(),
-                problem,
-            })));
+            return fail(CallError::NotStarted(NotStarted::Unreachable { uri: self.link.uri.to_string(), problem }));
         }
         self.request.as_mut()?.prepare(&binding);
         let request = self.request.as_ref()?;
         if self.left_ms == 0 {
-            return Some(Err(CallError::NotStarted(NotStarted::out_of_time(request.method(), None))));
+            return fail(CallError::NotStarted(NotStarted::out_of_time(request.method(), None)));
         }
         if let Some(problem) = self.facts.as_ref().and_then(|facts| facts.problem()) {
             let (method, problem) = (request.method().to_owned(), problem.to_owned());
-            return Some(Err(CallError::NotStarted(NotStarted::NotSent { method, problem })));
+            return fail(CallError::NotStarted(NotStarted::NotSent { method, problem }));
         }
         let choice = match request.choose(&binding) {
             Ok(choice) => choice,
-            Err(why) => return Some(Err(CallError::NotStarted(why))),
+            Err(why) => return fail(CallError::NotStarted(why)),
         };
         if let Some(retry) = &mut self.retry {
             retry.idempotent = choice.flags.contains(MethodFlags::IDEMPOTENT);
             if let Err(error) = retry.send(&binding.route, request.method()) {
-                return Some(Err(error));
+                return fail(error);
             }
         }
         match &binding.route {
             Route::Local(object) => {
                 if let Some(why) = self.facts.as_ref().and_then(|facts| facts.deadlock(&**object, choice.flags)) {
-                    return Some(Err(CallError::NotStarted(why)));
+                    return fail(CallError::NotStarted(why));
                 }
                 self.link.sent(self.number);
                 let terms = self.terms();
@@ -76,9 +74,9 @@ impl<R: Request> Exchange<R> {
                     Err(StartError::Unwritable(_)) if carried::were_met() => self.start_with_items(binding, choice, cx),
                     Err(StartError::Unwritable(problem)) => {
                         let method = request.method().to_owned();
-                        Some(Err(CallError::NotStarted(NotStarted::NotSent { method, problem })))
+                        fail(CallError::NotStarted(NotStarted::NotSent { method, problem }))
                     }
-                    Err(error) => self.again(&binding, error.not_started(self.link.uri.to_string())),
+                    Err(error) => self.again(&binding, error.not_started(self.link.uri.to_string())).map(Box::new),
                 }
             }
         }
@@ -91,12 +89,12 @@ impl<R: Request> Exchange<R> {
         binding: Arc<Binding>,
         choice: Choice,
         cx: &mut Context<'_>,
-    ) -> Option<Ended<R>> {
+    ) -> Option<Box<Ended<R>>> {
         let (request, Route::Remote(connection, handle)) = (self.request.as_ref()?, &binding.route) else {
             return None;
         };
         let (method, serializer) = (request.method(), request.serializer(choice));
-        let fail = |why| Some(Err(CallError::NotStarted(why)));
+        let fail = |why| Some(Box::new(Err(CallError::NotStarted(why))));
         if !connection.speaks(Features::INLETS) {
             let problem = "it takes a stream of items, which the other end does not speak; call it by name with a list \
                            of the items, or bring the other end up to date";
@@ -128,7 +126,7 @@ impl<R: Request> Exchange<R> {
                 None
             }
             Err(StartError::Unwritable(problem)) => fail(NotStarted::NotSent { method: method.to_owned(), problem }),
-            Err(error) => self.again(&binding, error.not_started(self.link.uri.to_string())),
+            Err(error) => self.again(&binding, error.not_started(self.link.uri.to_string())).map(Box::new),
         }
     }
 

@@ -41,9 +41,13 @@ impl Driver {
         {
             return refuse(Arc::clone(&self.root) as Arc<dyn ReplySink>, header, 0, why);
         }
-        let (handle, method, body) = match self.open_call(header.serializer, payload) {
-            Ok(call) => call,
-            Err(why) => return refuse(Arc::clone(&self.root) as Arc<dyn ReplySink>, header, 0, why),
+        // What most calls are stays in registers; a result would go through memory.
+        let (handle, method, body) = match open_plain(header.serializer, &payload) {
+            Some((handle, method, at)) => (handle, method, Body::Encoded(payload.skip(at))),
+            None => match self.open_call(header.serializer, payload) {
+                Ok((handle, method, body)) => (handle, method, body),
+                Err(why) => return refuse(Arc::clone(&self.root) as Arc<dyn ReplySink>, header, 0, why),
+            },
         };
         let Some(export) = self.exports.at(handle) else {
             if is_passage(handle) {
@@ -103,7 +107,7 @@ impl Driver {
     }
 
     /// Finds out which object, which method and what arguments a call names.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn open_call(
         &mut self,
         serializer: SerializerId,
@@ -112,14 +116,12 @@ impl Driver {
         if serializer != SerializerId::POSTCARD {
             return self.open_named(serializer, &payload);
         }
-        // A large message is not put together for that.
-        match indexes(payload.beginning()).or_else(|| indexes(&payload)) {
+        match indexes(&payload) {
             Some((handle, method, at)) => Ok((handle, method, Body::Encoded(payload.skip(at)))),
             None => Err(NotStarted::NoSuchMethod { object: String::new(), method: String::new(), nearest: None }),
         }
     }
 
-    #[inline(never)]
     fn open_named(&mut self, serializer: SerializerId, payload: &[u8]) -> Result<(usize, u32, Body), NotStarted> {
         let call = NamedCall::decode(serializer, payload, &self.shared.budget()).map_err(|problem| {
             NotStarted::WrongArguments {
@@ -203,7 +205,15 @@ fn refuse(sink: Arc<dyn ReplySink>, header: Header, method: u32, why: NotStarted
     Reply::wire(reply_to(sink, header, method), None).fail(Failure::NotStarted(why));
 }
 
+/// Handle, method and where the message begins, of a call that has numbers for them, all in its first piece: a large one is not put together
+/// for that.
+#[inline(always)]
+fn open_plain(serializer: SerializerId, payload: &Payload) -> Option<(usize, u32, usize)> {
+    if serializer == SerializerId::POSTCARD { indexes(payload.beginning()) } else { None }
+}
+
 /// Handle, method and where the message begins.
+#[inline(always)]
 fn indexes(bytes: &[u8]) -> Option<(usize, u32, usize)> {
     let (handle, rest) = postcard::take_from_bytes::<u32>(bytes).ok()?;
     let (method, rest) = postcard::take_from_bytes::<u32>(rest).ok()?;
