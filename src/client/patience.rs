@@ -53,22 +53,33 @@ impl Patience {
 impl Drop for Patience {
     fn drop(&mut self) {
         let Some(lent) = self.0.take() else { return };
-        // A thread that ends keeps none. What is let go is so after the borrow: with it may go whoever it would wake.
-        let _let_go = SPARE.try_with(|spare| {
+        // A thread that ends keeps none.
+        let left = SPARE.try_with(|spare| {
             let mut spare = spare.borrow_mut();
-            // Those of a runtime that is not used any more must not stand in the way.
-            let other = spare.last().is_some_and(|other| other.runtime != lent.runtime);
-            let old = if other { std::mem::take(&mut *spare) } else { Vec::new() };
-            let full = spare.len() == KEPT;
-            let lent = if full {
-                Some(lent)
-            } else {
+            let fits = spare.last().is_none_or(|other| other.runtime == lent.runtime) && spare.len() < KEPT;
+            if fits {
                 spare.push(lent);
-                None
-            };
-            (old, lent)
+                return None;
+            }
+            Some(lent)
         });
+        if let Ok(Some(left)) = left {
+            instead_of_others(left);
+        }
     }
+}
+
+/// Keeps a timer for which there is no room, unless those that are kept are of the same runtime: others may not be used any more, and must not
+/// stand in its way.
+#[cold]
+fn instead_of_others(lent: Box<Lent>) {
+    // What is let go is so after the borrow: with it may go whoever it would wake.
+    let _let_go = SPARE.with_borrow_mut(|spare| {
+        if spare.last().is_some_and(|other| other.runtime == lent.runtime) {
+            return vec![lent];
+        }
+        std::mem::replace(spare, vec![lent])
+    });
 }
 
 #[cfg(test)]

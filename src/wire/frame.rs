@@ -90,18 +90,15 @@ impl Frames {
     fn new(bytes: BytesMut, problem: Option<FrameError>) -> Frames {
         Frames { bytes: Arc::new(Whole::new(bytes.freeze())), at: 0, problem }
     }
-}
 
-impl Iterator for Frames {
-    type Item = Result<Frame, FrameError>;
-
-    // Always inlined: its header stays in registers, instead of being copied about.
+    /// The next one; none behind what is wrong, which is then the [`problem`](Frames::problem).
+    // Always inlined, and without a result: its header stays in registers, instead of going through memory.
     #[inline(always)]
-    fn next(&mut self) -> Option<Self::Item> {
+    pub(crate) fn next_frame(&mut self) -> Option<Frame> {
         let header = match Header::decode(self.bytes.beginning().get(self.at..).unwrap_or_default()) {
             Ok(Some(header)) => header,
-            Ok(None) => return self.problem.take().map(Err),
-            Err(problem) => return Some(Err(problem)),
+            Ok(None) => return None,
+            Err(problem) => return self.end(problem),
         };
         let at = self.at + HEADER_LEN;
         let (annotations_len, payload_len) = (header.annotations_len as usize, header.payload_len as usize);
@@ -111,11 +108,31 @@ impl Iterator for Frames {
         } else {
             match Annotations::check(Payload::part(&self.bytes, at, annotations_len)) {
                 Ok(annotations) => annotations,
-                Err(problem) => return Some(Err(problem)),
+                Err(problem) => return self.end(problem),
             }
         };
         let payload = Payload::part(&self.bytes, at + annotations_len, payload_len);
-        Some(Ok(Frame { header, annotations, payload }))
+        Some(Frame { header, annotations, payload })
+    }
+
+    /// What is wrong with the bytes behind those that were taken.
+    pub(crate) fn problem(&mut self) -> Option<FrameError> {
+        self.problem.take()
+    }
+
+    #[cold]
+    fn end(&mut self, problem: FrameError) -> Option<Frame> {
+        self.at = self.bytes.beginning().len();
+        self.problem = Some(problem);
+        None
+    }
+}
+
+impl Iterator for Frames {
+    type Item = Result<Frame, FrameError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_frame().map(Ok).or_else(|| self.problem().map(Err))
     }
 }
 

@@ -27,14 +27,8 @@ impl Driver {
         let mut state: Option<MutexGuard<'_, State>> = None;
         let mut result = Ok(());
         let mut begun = self.partial_since;
-        for frame in Frames::split(&mut self.input, shared.limits.max_message) {
-            let frame = match frame {
-                Ok(frame) => frame,
-                Err(problem) => {
-                    result = Err(io::Error::new(io::ErrorKind::InvalidData, problem.to_string()));
-                    break;
-                }
-            };
+        let mut frames = Frames::split(&mut self.input, shared.limits.max_message);
+        while let Some(frame) = frames.next_frame() {
             begun = None;
             match frame.header.kind {
                 MessageType::Result | MessageType::Bound | MessageType::Opened | MessageType::Flushed => {
@@ -61,6 +55,11 @@ impl Driver {
                     }
                 }
             }
+        }
+        if result.is_ok()
+            && let Some(problem) = frames.problem()
+        {
+            result = Err(io::Error::new(io::ErrorKind::InvalidData, problem.to_string()));
         }
         self.hand_over(state.unwrap_or_else(|| shared.lock()));
         // A frame has its time from its first byte on, however often a further one drips in.
