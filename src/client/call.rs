@@ -1,5 +1,6 @@
 //! A call with a typed message.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -178,10 +179,13 @@ impl<M> Typed<M> {
     }
 
     /// Writes the message, as it was given.
+    ///
+    /// # Errors
+    /// It cannot be written.
     #[inline]
-    pub(crate) fn written<R>(&self, write: impl FnOnce(&M) -> R) -> R {
+    pub(crate) fn written<R, E: Display>(&self, write: impl FnOnce(&M) -> Result<R, E>) -> Result<R, String> {
         match &self.lists {
-            None => write(&self.message),
+            None => write(&self.message).map_err(|problem| problem.to_string()),
             Some(lists) => lists.written(|| write(&self.message)),
         }
     }
@@ -219,9 +223,9 @@ impl<M: RemoteMessage> Request for Typed<M> {
     #[inline]
     fn write_message(&self, choice: Choice, object: &str, out: &mut Vec<u8>) -> Result<(), String> {
         if choice.same {
-            self.written(|message| codec::encode(SerializerId::POSTCARD, message, out)).map_err(|e| e.to_string())
+            self.written(|message| codec::encode(SerializerId::POSTCARD, message, out))
         } else {
-            let args = self.written(Args::from_message).map_err(|e| e.to_string())?;
+            let args = self.written(Args::from_message)?;
             let call = NamedCall { object: object.to_owned(), method: M::METHOD.to_owned(), args };
             call.encode(SerializerId::MESSAGE_PACK, out).map_err(|e| e.to_string())
         }

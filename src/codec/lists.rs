@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::fmt::Display;
 
 use bytes::Bytes;
 
@@ -44,9 +45,12 @@ impl Place {
 pub(crate) struct Lists(Vec<(Place, Bytes)>);
 
 thread_local! {
-    /// Those of the message that is being written.
-    static WRITTEN: RefCell<Vec<(Place, Bytes)>> = const { RefCell::new(Vec::new()) };
+    /// Those of the message that is being written, and whether each has been.
+    static WRITTEN: RefCell<Vec<(Place, Bytes, bool)>> = const { RefCell::new(Vec::new()) };
 }
+
+/// What is wrong with a message that shows a list which it then writes in its own way: the list would be missing.
+const MISSED: &str = "it shows a list of bytes that `blob` does not write (`RemoteMessage::show_lists`)";
 
 impl Lists {
     /// Takes them out of the message that `show` shows; `None` if there are none.
@@ -72,15 +76,21 @@ impl Lists {
     }
 
     /// What is written meanwhile has them where they were.
-    pub(crate) fn written<R>(&self, write: impl FnOnce() -> R) -> R {
-        struct Earlier(Vec<(Place, Bytes)>);
+    ///
+    /// # Errors
+    /// It cannot be written, or one of them was not.
+    pub(crate) fn written<R, E: Display>(&self, write: impl FnOnce() -> Result<R, E>) -> Result<R, String> {
+        struct Earlier(Vec<(Place, Bytes, bool)>);
         impl Drop for Earlier {
             fn drop(&mut self) {
                 WRITTEN.set(std::mem::take(&mut self.0));
             }
         }
-        let _earlier = Earlier(WRITTEN.replace(self.0.clone()));
-        write()
+        let lists = self.0.iter().map(|(place, bytes)| (*place, bytes.clone(), false)).collect();
+        let _earlier = Earlier(WRITTEN.replace(lists));
+        let written = write().map_err(|problem| problem.to_string())?;
+        let all = WRITTEN.with_borrow(|lists| lists.iter().all(|(.., written)| *written));
+        if all { Ok(written) } else { Err(MISSED.to_owned()) }
     }
 }
 
@@ -89,7 +99,11 @@ pub(crate) fn belonging(list: &Vec<u8>) -> Option<Bytes> {
     if !list.is_empty() || list.capacity() == 0 {
         return None;
     }
-    WRITTEN.with_borrow(|lists| lists.iter().find(|(place, _)| place.is(list)).map(|(_, bytes)| bytes.clone()))
+    WRITTEN.with_borrow_mut(|lists| {
+        let (_, bytes, written) = lists.iter_mut().find(|(place, ..)| place.is(list))?;
+        *written = true;
+        Some(bytes.clone())
+    })
 }
 
 #[cfg(test)]
@@ -104,7 +118,7 @@ mod tests {
         let lists = Lists::take(|each| show(&mut message, each)).unwrap();
         assert!(message[0].is_empty() && message[1] == [2; 3] && message[3].is_empty());
         assert!(belonging(&message[0]).is_none(), "nobody writes it");
-        let found = lists.written(|| message.each_ref().map(belonging));
+        let found = lists.written(|| Ok::<_, String>(message.each_ref().map(belonging))).unwrap();
         assert_eq!(
             found.each_ref().map(|found| found.as_ref().map(Bytes::len)),
             [Some(CHUNK_BYTES), None, None, Some(2 * CHUNK_BYTES)]
@@ -114,6 +128,15 @@ mod tests {
         lists.put_back(|each| show(&mut message, each));
         assert!(message == before && message[3].as_ptr() == at);
         assert!(Lists::take(|each| each(&mut vec![1; 3])).is_none());
+    }
+
+    #[test]
+    fn a_list_that_is_shown_and_written_otherwise_is_not_lost_in_silence() {
+        let mut message = vec![1; CHUNK_BYTES];
+        let lists = Lists::take(|each| each(&mut message)).unwrap();
+        assert_eq!(lists.written(|| Ok::<_, String>(())).unwrap_err(), MISSED);
+        assert_eq!(lists.written(|| Err::<(), _>("no")).unwrap_err(), "no");
+        assert!(WRITTEN.take().is_empty());
     }
 
     #[test]
