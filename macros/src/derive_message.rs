@@ -54,18 +54,29 @@ pub(crate) fn expand(input: TokenStream) -> syn::Result<TokenStream> {
     Ok(quote!(#message #for_actix))
 }
 
-/// The fields that are lists of bytes and say that `blob` writes them: what serde writes itself must stay where it is.
+/// The fields that are lists of bytes and say that `blob` writes them, and nothing else that looks at what is in them: what serde writes itself
+/// must stay where it is, as must what another type is made from.
 fn lists(input: &DeriveInput) -> Vec<Member> {
     let Data::Struct(data) = &input.data else { return Vec::new() };
+    if input.attrs.iter().any(is_serde) {
+        return Vec::new();
+    }
     let fields = data.fields.members().zip(&data.fields);
     fields.filter(|(_, field)| is_spelled_list(&field.ty) && is_blob(field)).map(|(member, _)| member).collect()
 }
 
 fn is_blob(field: &Field) -> bool {
-    field.attrs.iter().filter(|attr| attr.path().is_ident("serde")).any(|attr| {
-        let list = attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
-        list.is_ok_and(|list| list.iter().any(is_with_blob))
+    let parse = |attr: &Attribute| attr.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
+    let lists: syn::Result<Vec<_>> = field.attrs.iter().filter(|attr| is_serde(attr)).map(parse).collect();
+    lists.is_ok_and(|lists| {
+        let mut options = lists.iter().flatten();
+        let blind = |option: &Meta| ["default", "rename", "alias"].iter().any(|name| option.path().is_ident(name));
+        options.clone().any(is_with_blob) && options.all(|option| is_with_blob(option) || blind(option))
     })
+}
+
+fn is_serde(attr: &Attribute) -> bool {
+    attr.path().is_ident("serde")
 }
 
 /// `with = "pyroxene::codec::blob"`, whatever the crate is called there.

@@ -17,7 +17,6 @@ use crate::client::link::{Link, Queued, Turn};
 use crate::client::patience::Patience;
 use crate::client::request::{Request, Terms};
 use crate::client::retry::Retry;
-use crate::object::context::CallContext;
 use crate::object::facts::Facts;
 use crate::object::outcome::{NotStarted, Unknown};
 use crate::peer::connection::Connection;
@@ -234,26 +233,16 @@ impl<R: Request> Exchange<R> {
     fn begin(&mut self) -> Option<Arc<Binding>> {
         let (number, binding) = self.link.call();
         self.number = number;
-        self.correlation = self.link.correlation(self.number);
-        self.time_ms = self.asked_ms.unwrap_or(self.link.client.config().timeout_ms);
-        if CallContext::is_any_current() {
-            self.inherit();
+        let own = self.link.correlation(self.number);
+        let (time_ms, correlation, passed) = self.link.client.inherit(self.asked_ms, own);
+        (self.time_ms, self.correlation, self.left_ms) = (time_ms, correlation, time_ms);
+        if let Some(passed) = passed {
+            self.say(|facts| facts.inherit(passed));
         }
-        self.left_ms = self.time_ms;
         if let Some(retry) = &mut self.retry {
             retry.begin(&self.link.client.0.keys);
         }
         binding
-    }
-
-    /// The call is made in the course of another.
-    #[inline(never)]
-    fn inherit(&mut self) {
-        let (time_ms, correlation, passed) = self.link.client.inherit(self.asked_ms, self.correlation);
-        (self.time_ms, self.correlation) = (time_ms, correlation);
-        if let Some(passed) = passed {
-            self.say(|facts| facts.inherit(passed));
-        }
     }
 
     /// Whether the call can be sent over this binding as it is.

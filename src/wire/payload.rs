@@ -58,8 +58,11 @@ impl Payload {
 
     /// The same memory as `part`, which is a part of this one; none of it where it is not.
     pub(crate) fn slice_ref(&self, part: &[u8]) -> Payload {
-        let at = self.whole.find(part).unwrap_or(0).clamp(self.at(), self.at() + self.len());
-        Payload::part(&self.whole, at, part.len().min(self.at() + self.len() - at))
+        let end = self.at() + self.len();
+        match self.whole.find(part) {
+            Some(at) if at >= self.at() && at <= end => Payload::part(&self.whole, at, part.len().min(end - at)),
+            _ => Payload::part(&self.whole, end, 0),
+        }
     }
 
     /// How many bytes.
@@ -149,7 +152,7 @@ impl Whole {
     fn find(&self, part: &[u8]) -> Option<usize> {
         let within = |piece: &[u8]| {
             let at = part.as_ptr().addr().wrapping_sub(piece.as_ptr().addr());
-            (at + part.len() <= piece.len()).then_some(at)
+            piece.len().checked_sub(at).is_some_and(|rest| part.len() <= rest).then_some(at)
         };
         within(&self.bytes).or_else(|| {
             let body = self.body.as_ref()?;
@@ -228,7 +231,10 @@ mod tests {
         assert_eq!(&payload.slice_ref(&payload[1..3])[..], b"34");
         assert_eq!(&payload.slice_ref(&payload[4..])[..], b"6");
         assert!(payload.slice_ref(&[]).is_empty());
-        assert!(payload.slice_ref(b"345").len() <= 3, "whatever it is, it is not beyond the end");
+        let whole = Payload::part(&payload.whole, 0, usize::MAX);
+        for elsewhere in [&b"345"[..], &whole[..2], &whole[8..]] {
+            assert!(payload.slice_ref(elsewhere).is_empty());
+        }
     }
 
     #[test]

@@ -67,8 +67,16 @@ struct Keep {
     plain: Vec<u8>,
 }
 
+/// One whose list is looked at before it is written.
+#[derive(Serialize, Deserialize, Message, RemoteMessage)]
+#[rtype(result = "Vec<u8>")]
+struct Sort {
+    #[serde(with = "pyroxene::codec::blob", skip_serializing_if = "Vec::is_empty")]
+    picture: Vec<u8>,
+}
+
 #[derive(Default, RemoteObject)]
-#[remote(methods(Keep))]
+#[remote(methods(Keep, Sort))]
 struct Archive;
 
 impl Actor for Archive {
@@ -80,6 +88,14 @@ impl Handler<Keep> for Archive {
 
     fn handle(&mut self, keep: Keep, _: &mut Context<Self>) -> Self::Result {
         MessageResult((keep.picture, keep.plain))
+    }
+}
+
+impl Handler<Sort> for Archive {
+    type Result = Vec<u8>;
+
+    fn handle(&mut self, sort: Sort, _: &mut Context<Self>) -> Vec<u8> {
+        sort.picture
     }
 }
 
@@ -143,6 +159,7 @@ async fn lists_move_out_of_their_messages_and_into_them() {
         let keep = Keep { picture: picture(size), plain: picture(size + 1) };
         assert!(archive.send(keep).await.unwrap() == (picture(size), picture(size + 1)), "{size}");
     }
+    assert!(archive.send(Sort { picture: picture(300 * KIB) }).await.unwrap() == picture(300 * KIB));
 }
 
 #[actix::test]
