@@ -221,7 +221,7 @@ impl Driver {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         match self.step(cx) {
             Ok(()) => {
-                if self.spinner.looks(std::time::Instant::now) {
+                if self.has_rest() || self.spinner.looks(std::time::Instant::now) {
                     // Everybody else on this thread has a turn first, and the runtime looks at its sockets.
                     let _ = pin!(tokio::task::yield_now()).poll(cx);
                 }
@@ -232,9 +232,8 @@ impl Driver {
     }
 
     fn step(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        // Frames that came together with the handshake.
-        if !self.input.is_empty() && self.partial_since.is_none() {
-            self.take_frames()?;
+        if self.has_rest() {
+            self.take_frames(usize::MAX)?;
         }
         let mut turn = TURN;
         loop {
@@ -247,7 +246,8 @@ impl Driver {
             }
             let landing = self.landing.is_some();
             let read = self.read(cx)?;
-            if read == 0 {
+            // With a rest, callers run first; before anything else it is taken, so that nothing can come between.
+            if read == 0 || self.has_rest() {
                 return self.sleep(cx);
             }
             turn = turn.saturating_sub(if landing { read / EASE } else { read });
@@ -367,6 +367,12 @@ impl Driver {
         }
     }
 
+    /// Whether whole frames wait to be taken: they came together with the handshake, or others are to have their turn before.
+    #[inline]
+    fn has_rest(&self) -> bool {
+        !self.input.is_empty() && self.partial_since.is_none()
+    }
+
     /// Whether all that was taken is gone.
     #[inline]
     fn is_written(&self) -> bool {
@@ -417,7 +423,8 @@ impl Driver {
                 }
                 self.received += read as u64;
                 self.spinner.note(Moved::In);
-                self.take_frames().map(|()| read)
+                let most = self.spinner.portion(|| self.shared.lock().in_flight.len());
+                self.take_frames(most).map(|()| read)
             }
             Poll::Ready(Err(problem)) => Err(problem),
         }

@@ -124,6 +124,12 @@ impl InFlight {
         InFlight { slots: Vec::new(), free: Vec::new(), capacity, new: Vec::new(), deadlines: Deadlines::default() }
     }
 
+    /// Places that are taken.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
     /// The peer takes fewer, or more, calls at a time.
     pub fn set_capacity(&mut self, capacity: u16) {
         self.capacity = capacity;

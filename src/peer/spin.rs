@@ -14,6 +14,17 @@ const TIME: Duration = Duration::from_micros(200);
 /// How often at most it sleeps at once, one time after the other, before it tries again whether looking pays.
 const MOST: u32 = 4096;
 
+/// Replies that are worth a read and a write of their own.
+const WORTH: usize = 8;
+/// Of so many waits it is judged whether this end has nothing else to do while the peer works.
+const WAITS: u32 = 16;
+/// It has not if it looks for nothing so often in a wait, on average. Where it has, as with several connections, others run between two looks.
+const IDLE: u32 = 6;
+/// So much counts one wait at most: a peer that rests once shows nothing.
+const LONG: u32 = 16;
+/// So many portions are taken then, before it is found out anew.
+const PORTIONS: u32 = 4096;
+
 /// Whether a connection looks for more for up to 200 µs before it sleeps. Others on its thread run meanwhile.
 ///
 /// Where both ends of a conversation have a core to themselves, calls that wait for each other become several times as fast. The price is a
@@ -36,8 +47,13 @@ pub(crate) struct Spinner {
     spin: Spin,
     /// It looks until then.
     until: Option<Instant>,
-    /// It has looked for nothing since it began to. What was there at the first look would have woken it at once.
-    waited: bool,
+    /// Since it began to, it has looked for nothing so often. What was there at the first look would have woken it at once.
+    vain: u32,
+    /// Waits since it was judged last, and the looks for nothing in them.
+    waits: u32,
+    looks: u32,
+    /// So many more portions are taken.
+    portions: u32,
     /// So often it sleeps at once.
     asleep: u32,
     /// So often it did when looking did not pay last.
@@ -57,12 +73,35 @@ pub(crate) enum Moved {
 
 impl Spinner {
     pub(crate) fn new(spin: Spin) -> Spinner {
-        Spinner { spin, until: None, waited: false, asleep: 0, pause: 0, moved: Moved::Nothing }
+        Spinner {
+            spin,
+            until: None,
+            vain: 0,
+            waits: 0,
+            looks: 0,
+            portions: 0,
+            asleep: 0,
+            pause: 0,
+            moved: Moved::Nothing,
+        }
     }
 
     #[inline]
     pub(crate) fn note(&mut self, moved: Moved) {
         self.moved = self.moved.max(moved);
+    }
+
+    /// How many replies are taken until their callers run, of so many calls in flight. Usually all of them; but if this end has waited for
+    /// the peer, half of them, so that the peer has calls again while the callers of the others run. Where all are taken at once, all come
+    /// at once, and each end waits while the other works.
+    #[inline]
+    pub(crate) fn portion(&mut self, in_flight: impl FnOnce() -> usize) -> usize {
+        if self.until.is_none() || self.portions == 0 {
+            return usize::MAX;
+        }
+        self.portions -= 1;
+        let half = in_flight().div_ceil(2);
+        if half < WORTH { usize::MAX } else { half }
     }
 
     /// There is nothing to do: whether to look again at once.
@@ -76,7 +115,7 @@ impl Spinner {
         if moved == Moved::Nothing {
             let Some(until) = self.until else { return false };
             if now() < until {
-                self.waited = true;
+                self.vain += 1;
                 return true;
             }
             self.until = None;
@@ -86,16 +125,31 @@ impl Spinner {
             }
             return false;
         }
-        if moved == Moved::In && self.until.is_some() && self.waited {
-            self.pause /= 2;
+        if moved == Moved::In && self.until.is_some() {
+            self.learn();
         }
         if self.asleep > 0 {
             self.asleep -= 1;
             self.until = None;
             return false;
         }
-        (self.until, self.waited) = (Some(now() + TIME), false);
+        (self.until, self.vain) = (Some(now() + TIME), 0);
         true
+    }
+
+    /// What it has looked for has come.
+    fn learn(&mut self) {
+        if self.vain > 0 {
+            self.pause /= 2;
+        }
+        self.waits += 1;
+        self.looks += self.vain.min(LONG);
+        if self.waits == WAITS {
+            if self.looks >= WAITS * IDLE {
+                self.portions = PORTIONS;
+            }
+            (self.waits, self.looks) = (0, 0);
+        }
     }
 }
 
@@ -153,6 +207,45 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(wait(&mut on, &mut now, 1_000), TIME.as_micros() as u32);
             assert_eq!(wait(&mut off, &mut now, 1_000), 0);
+        }
+    }
+
+    /// How many replies are taken of so many when they come together after a wait.
+    fn portion(spinner: &mut Spinner, now: &mut Instant, micros: u64, in_flight: usize) -> usize {
+        wait(spinner, now, micros);
+        let taken = spinner.portion(|| in_flight).min(in_flight);
+        spinner.looks(|| *now);
+        taken
+    }
+
+    #[test]
+    fn who_waits_for_all_of_many_calls_takes_their_replies_in_two_portions() {
+        let (mut spinner, mut now) = (Spinner::new(Spin::On), Instant::now());
+        for _ in 0..WAITS {
+            assert_eq!(portion(&mut spinner, &mut now, 20, 64), 64, "it may have something else to do");
+        }
+        for _ in 0..PORTIONS / 2 {
+            assert_eq!(portion(&mut spinner, &mut now, 0, 64), 32);
+            assert_eq!(portion(&mut spinner, &mut now, 0, 9), 9, "two writes would cost more than they bring");
+        }
+        assert_eq!(portion(&mut spinner, &mut now, 0, 64), 64, "it is found out anew");
+    }
+
+    #[test]
+    fn who_has_something_else_to_do_takes_all_replies_at_once() {
+        let (mut spinner, mut now) = (Spinner::new(Spin::On), Instant::now());
+        for n in 0..1_000 {
+            // Now and then the peer rests.
+            let micros = if n % 8 == 0 { 100 } else { 2 };
+            assert_eq!(portion(&mut spinner, &mut now, micros, 64), 64);
+        }
+    }
+
+    #[test]
+    fn who_sleeps_takes_all_replies_at_once() {
+        let (mut spinner, mut now) = (Spinner::new(Spin::Off), Instant::now());
+        for _ in 0..100 {
+            assert_eq!(portion(&mut spinner, &mut now, 20, 64), 64);
         }
     }
 

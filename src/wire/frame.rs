@@ -35,7 +35,7 @@ impl Frame {
             make_room(buf);
             return Ok(None);
         };
-        Frames::new(buf.split_to(whole), None).next().transpose()
+        Frames::new(buf.split_to(whole)).next().transpose()
     }
 
     /// The frame that has come in chunks: `head` are those that came first, and `body` all others. Where the header and what goes beside the
@@ -57,7 +57,7 @@ impl Frame {
         if self::whole(whole.beginning(), len, max_message)? != Some(len) {
             return Err(too_large);
         }
-        let mut frames = Frames { bytes: Arc::new(whole), at: 0, problem: None };
+        let mut frames = Frames { bytes: Arc::new(whole), at: 0, problem: None, rest: false };
         frames.next().unwrap_or(Err(too_large))
     }
 }
@@ -68,15 +68,25 @@ pub struct Frames {
     bytes: Arc<Whole>,
     at: usize,
     problem: Option<FrameError>,
+    rest: bool,
 }
 
 impl Frames {
     /// All whole frames at the beginning of what was received, split off from it; lengths and memory as in [`Frame::decode`].
     pub fn split(buf: &mut BytesMut, max_message: u32) -> Frames {
-        let mut end = 0;
+        Frames::split_first(buf, max_message, usize::MAX)
+    }
+
+    /// The same, but no more than so many. What is behind them is not judged yet.
+    pub(crate) fn split_first(buf: &mut BytesMut, max_message: u32, most: usize) -> Frames {
+        let (mut end, mut frames, mut rest) = (0, 0, false);
         let problem = loop {
             match whole(&buf[end..], buf.len() - end, max_message) {
-                Ok(Some(len)) => end += len,
+                Ok(Some(_)) if frames == most => {
+                    rest = true;
+                    break None;
+                }
+                Ok(Some(len)) => (end, frames) = (end + len, frames + 1),
                 Ok(None) => break None,
                 Err(problem) => break Some(problem),
             }
@@ -84,11 +94,16 @@ impl Frames {
         if end == 0 {
             make_room(buf);
         }
-        Frames::new(buf.split_to(end), problem)
+        Frames { problem, rest, ..Frames::new(buf.split_to(end)) }
     }
 
-    fn new(bytes: BytesMut, problem: Option<FrameError>) -> Frames {
-        Frames { bytes: Arc::new(Whole::new(bytes.freeze())), at: 0, problem }
+    fn new(bytes: BytesMut) -> Frames {
+        Frames { bytes: Arc::new(Whole::new(bytes.freeze())), at: 0, problem: None, rest: false }
+    }
+
+    /// Whether there are whole frames behind them.
+    pub(crate) fn has_rest(&self) -> bool {
+        self.rest
     }
 
     /// The next one; none behind what is wrong, which is then the [`problem`](Frames::problem).
@@ -215,5 +230,46 @@ impl FrameWriter {
     /// Takes it back.
     pub fn abandon(self, out: &mut Vec<u8>) {
         apart::truncate(out, self.start);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many frames, and these bytes behind them.
+    fn received(frames: usize, behind: &[u8]) -> BytesMut {
+        let mut out = Vec::new();
+        for seq in 0..frames {
+            let (kind, seq) = (MessageType::Result, seq as u16);
+            let writer =
+                FrameWriter::begin(&mut out, kind, SerializerId::POSTCARD, Flags::default(), seq, CorrelationId::NONE);
+            writer.finish(&mut out, u32::MAX).unwrap();
+        }
+        out.extend_from_slice(behind);
+        BytesMut::from(&out[..])
+    }
+
+    /// The numbers of those that are split off, and whether there are more.
+    fn first(buf: &mut BytesMut, most: usize) -> (Vec<u16>, bool) {
+        let mut frames = Frames::split_first(buf, u32::MAX, most);
+        let rest = frames.has_rest();
+        (frames.by_ref().map(|frame| frame.unwrap().header.seq).collect(), rest)
+    }
+
+    #[test]
+    fn no_more_frames_are_split_off_than_are_wanted() {
+        let mut buf = received(5, b"PYRO");
+        assert_eq!(first(&mut buf, 2), (vec![0, 1], true));
+        assert_eq!(first(&mut buf, 3), (vec![2, 3, 4], false), "what is behind them is no whole frame");
+        assert_eq!((first(&mut buf, 3), &buf[..]), ((vec![], false), &b"PYRO"[..]));
+    }
+
+    #[test]
+    fn what_is_wrong_behind_them_shows_once_they_are_taken() {
+        let mut buf = received(3, &[0xff; HEADER_LEN]);
+        assert_eq!(first(&mut buf, 2), (vec![0, 1], true));
+        let frames: Vec<_> = Frames::split_first(&mut buf, u32::MAX, 2).collect();
+        assert!(matches!(&frames[..], [Ok(_), Err(_)]), "{frames:?}");
     }
 }

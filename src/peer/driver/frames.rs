@@ -20,14 +20,15 @@ use crate::wire::{Bind, Flags, Frame, FrameWriter, Frames, GoAway, MessageType, 
 const MAX_STRAY: u32 = 16;
 
 impl Driver {
-    pub(super) fn take_frames(&mut self) -> io::Result<()> {
+    /// Takes the whole frames that have come, but no more than so many.
+    pub(super) fn take_frames(&mut self, most: usize) -> io::Result<()> {
         let now = Instant::now();
         let shared = Arc::clone(&self.shared);
         // Replies are delivered under one lock; it is let go before anything else is done.
         let mut state: Option<MutexGuard<'_, State>> = None;
         let mut result = Ok(());
         let mut begun = self.partial_since;
-        let mut frames = Frames::split(&mut self.input, shared.limits.max_message);
+        let mut frames = Frames::split_first(&mut self.input, shared.limits.max_message, most);
         while let Some(frame) = frames.next_frame() {
             begun = None;
             match frame.header.kind {
@@ -63,8 +64,8 @@ impl Driver {
         }
         self.hand_over(state.unwrap_or_else(|| shared.lock()));
         // A frame has its time from its first byte on, however often a further one drips in.
-        self.partial_since = if self.input.is_empty() { None } else { begun.or(Some(now)) };
-        if !self.assemblies.is_empty() && result.is_ok() {
+        self.partial_since = if self.input.is_empty() || frames.has_rest() { None } else { begun.or(Some(now)) };
+        if !self.assemblies.is_empty() && !frames.has_rest() && result.is_ok() {
             result = self.land();
         }
         self.check_stray()?;

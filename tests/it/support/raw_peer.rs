@@ -82,6 +82,13 @@ impl RawPeer {
         }
     }
 
+    /// What comes with one read, whole frames all of it.
+    pub(crate) async fn read(&mut self) -> Vec<Frame> {
+        self.input.reserve(64 * 1024);
+        self.stream.read_buf(&mut self.input).await.unwrap();
+        std::iter::from_fn(|| self.received()).collect()
+    }
+
     /// The next frame of what has come already, if all of it is there.
     pub(crate) fn received(&mut self) -> Option<Frame> {
         Frame::decode(&mut self.input, u32::MAX).unwrap()
