@@ -144,9 +144,13 @@ impl Client {
     /// The time (milliseconds) and the correlation id of a new call: what was asked for, but never more time than the call in whose course
     /// it is made, and that one's id; `own` if it is made in the course of none. And what else that call passes on.
     #[inline]
-    pub(crate) fn inherit(&self, asked_ms: Option<u32>, own: CorrelationId) -> (u32, CorrelationId, Option<Passed>) {
+    pub(crate) fn inherit(
+        &self,
+        asked_ms: Option<u32>,
+        own: CorrelationId,
+    ) -> (u32, CorrelationId, Option<Box<Passed>>) {
         let ms = asked_ms.unwrap_or(self.0.config.timeout_ms);
-        // Most calls are made in the course of none; what the others inherit would go through memory.
+        // Most calls are made in the course of none; what the others inherit, unboxed, would go through memory.
         if CallContext::is_any_current() { inherit(ms, own) } else { (ms, own, None) }
     }
 
@@ -190,13 +194,13 @@ impl std::fmt::Debug for Client {
 
 /// What a call that has so much time inherits from the one in whose course it is made.
 #[inline(never)]
-fn inherit(ms: u32, own: CorrelationId) -> (u32, CorrelationId, Option<Passed>) {
+fn inherit(ms: u32, own: CorrelationId) -> (u32, CorrelationId, Option<Box<Passed>>) {
     CallContext::with_current(|call| match call {
         None => (ms, own, None),
         Some(call) => {
             let left = call.deadline.saturating_duration_since(Instant::now()).as_millis();
             let ms = ms.min(u32::try_from(left).unwrap_or(u32::MAX));
-            (ms, if call.correlation.is_none() { own } else { call.correlation }, call.passed())
+            (ms, if call.correlation.is_none() { own } else { call.correlation }, call.passed().map(Box::new))
         }
     })
 }

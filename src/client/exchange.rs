@@ -143,24 +143,25 @@ impl<R: Request> Exchange<R> {
                 }
                 State::Waiting { binding, seq } => {
                     let Route::Remote(connection, _) = &binding.route else { return Poll::Pending };
-                    let Some((mut ending, expiry)) = connection.poll(*seq, cx.waker()) else { return Poll::Pending };
+                    let alone = self.retry.is_none() && self.uploads.is_none() && self.facts.is_none();
                     // Straight to the caller: an ending is large, and what is large is slow to move on at once.
-                    if self.retry.is_none()
-                        && self.uploads.is_none()
-                        && self.facts.is_none()
-                        && let Ending::Reply(answer) = &mut ending
-                        && answer.is_value()
-                        && let Some(request) = &self.request
-                        && let Ok(value) = request.read(answer, binding, &self.link.client.budget())
-                    {
-                        self.state = State::Done;
-                        self.turn = None;
-                        return Poll::Ready(Ok(value));
+                    if alone && let Some((mut answer, expiry)) = connection.reply(*seq) {
+                        if answer.is_value()
+                            && let Some(request) = &self.request
+                            && let Ok(value) = request.read(&mut answer, binding, &self.link.client.budget())
+                        {
+                            self.state = State::Done;
+                            self.turn = None;
+                            return Poll::Ready(Ok(value));
+                        }
+                        self.end(Ending::Reply(answer), expiry)
+                    } else {
+                        let Some((ending, expiry)) = connection.poll(*seq, cx.waker()) else { return Poll::Pending };
+                        if self.retry.is_some() {
+                            self.recall(expiry);
+                        }
+                        self.end(ending, expiry)
                     }
-                    if self.retry.is_some() {
-                        self.recall(expiry);
-                    }
-                    self.end(ending, expiry)
                 }
                 State::Local { outcome, binding, patience, late } => {
                     if let Poll::Ready(ended) = Pin::new(&mut *outcome).poll(cx) {
@@ -237,7 +238,7 @@ impl<R: Request> Exchange<R> {
         let (time_ms, correlation, passed) = self.link.client.inherit(self.asked_ms, own);
         (self.time_ms, self.correlation, self.left_ms) = (time_ms, correlation, time_ms);
         if let Some(passed) = passed {
-            self.say(|facts| facts.inherit(passed));
+            self.say(|facts| facts.inherit(*passed));
         }
         if let Some(retry) = &mut self.retry {
             retry.begin(&self.link.client.0.keys);

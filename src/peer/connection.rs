@@ -294,6 +294,12 @@ impl Connection {
         address::within(self.0.shared.address.get(), write)
     }
 
+    /// The reply to the call, if it has come, and the deadline it had.
+    #[inline(always)]
+    pub(crate) fn reply(&self, seq: u16) -> Option<(Answer, Option<Instant>)> {
+        self.0.shared.lock().in_flight.reply(seq)
+    }
+
     /// How the call ended, if it has, and the deadline it had.
     #[inline(always)]
     pub fn poll(&self, seq: u16, waker: &Waker) -> Option<(Ending, Option<Instant>)> {

@@ -215,6 +215,15 @@ impl InFlight {
         }
     }
 
+    /// The reply to the call and the deadline it had, if it has come: what `poll` says of most calls in the end, with less in hand.
+    #[inline(always)]
+    pub(crate) fn reply(&mut self, seq: u16) -> Option<(Answer, Option<Instant>)> {
+        let slot = self.slots.get_mut(usize::from(seq)).filter(|slot| slot.phase == Phase::Replied)?;
+        slot.phase = Phase::Free;
+        self.free.push(seq);
+        Some((slot.answer.take()?, slot.deadline))
+    }
+
     /// How the call ended, and the deadline it had if its time had begun; or nothing yet: then `waker` is woken when it does.
     // Always inlined, as what calls it: how a call ended is large, and would be moved from hand to hand.
     #[inline(always)]

@@ -103,7 +103,7 @@ where
         (self.time_ms, self.correlation) = (time_ms, correlation);
         self.facts = passed.map(|passed| {
             let mut facts = Facts::default();
-            facts.inherit(passed);
+            facts.inherit(*passed);
             Arc::new(facts)
         });
         self.deadline = Instant::now() + Duration::from_millis(self.time_ms.into());
