@@ -246,9 +246,12 @@ impl Driver {
             }
             let landing = self.landing.is_some();
             let read = self.read(cx)?;
-            // With a rest, callers run first; before anything else it is taken, so that nothing can come between.
-            if read == 0 || self.has_rest() {
+            if read == 0 {
                 return self.sleep(cx);
+            }
+            if self.has_rest() {
+                // Callers run first. Nothing that may fail comes before the rest is taken, or what has come were lost with it.
+                return Ok(());
             }
             turn = turn.saturating_sub(if landing { read / EASE } else { read });
             if self.landing.is_some() {

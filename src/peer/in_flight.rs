@@ -411,6 +411,34 @@ mod tests {
     }
 
     #[test]
+    fn a_reply_is_taken_once_and_frees_its_place() {
+        let mut table = InFlight::new(1);
+        let seq = table.insert(Waker::noop().clone(), SOON).unwrap();
+        table.begin(Instant::now);
+        assert!(table.reply(seq).is_none(), "it has not come");
+        table.complete(reply(seq)).unwrap().unwrap();
+        assert_eq!(table.len(), 1, "it waits for its caller");
+        let (answer, deadline) = table.reply(seq).unwrap();
+        assert!(answer.is_value() && deadline.is_some());
+        assert!(table.reply(seq).is_none() && table.poll(seq, Waker::noop()).is_none());
+        assert_eq!(table.len(), 0);
+    }
+
+    #[test]
+    fn of_a_call_that_ended_otherwise_there_is_no_reply() {
+        let mut table = InFlight::new(2);
+        let late = table.insert(Waker::noop().clone(), 0).unwrap();
+        table.begin(Instant::now);
+        table.expire(Instant::now() + Duration::from_secs(1), &mut Vec::new());
+        let lost = table.insert(Waker::noop().clone(), SOON).unwrap();
+        table.lose_all(0, &mut Vec::new());
+        for seq in [late, lost] {
+            assert!(table.reply(seq).is_none());
+            assert!(table.poll(seq, Waker::noop()).is_some(), "how it ended is still there");
+        }
+    }
+
+    #[test]
     fn a_call_that_was_not_sent_leaves_nothing_behind() {
         let mut table = InFlight::new(1);
         let now = Instant::now();

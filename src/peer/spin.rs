@@ -3,6 +3,9 @@
 //! To wake a thread on another core costs the system more than a small call does. A connection that looks for a while finds the
 //! answer of a quick peer without being woken; on a core that others need it only keeps them from running. So it learns from whether it
 //! paid.
+//!
+//! Two ends that look have a core each, so both should work at the same time. Where one finds that it waits while the other works, it
+//! takes what comes in two portions.
 
 use std::time::{Duration, Instant};
 
@@ -42,16 +45,16 @@ pub enum Spin {
 }
 
 /// Looks, or sleeps.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Spinner {
     spin: Spin,
     /// It looks until then.
     until: Option<Instant>,
     /// Since it began to, it has looked for nothing so often. What was there at the first look would have woken it at once.
-    vain: u32,
-    /// Waits since it was judged last, and the looks for nothing in them.
+    looked: u32,
+    /// Waits since it was judged last whether this end is idle in them, and how often it has looked for nothing in all of them.
     waits: u32,
-    looks: u32,
+    looked_in_all: u32,
     /// So many more portions are taken.
     portions: u32,
     /// So often it sleeps at once.
@@ -62,8 +65,9 @@ pub(crate) struct Spinner {
 }
 
 /// What has happened since it was asked last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Moved {
+    #[default]
     Nothing,
     /// Bytes have left.
     Out,
@@ -73,17 +77,7 @@ pub(crate) enum Moved {
 
 impl Spinner {
     pub(crate) fn new(spin: Spin) -> Spinner {
-        Spinner {
-            spin,
-            until: None,
-            vain: 0,
-            waits: 0,
-            looks: 0,
-            portions: 0,
-            asleep: 0,
-            pause: 0,
-            moved: Moved::Nothing,
-        }
+        Spinner { spin, ..Spinner::default() }
     }
 
     #[inline]
@@ -115,7 +109,7 @@ impl Spinner {
         if moved == Moved::Nothing {
             let Some(until) = self.until else { return false };
             if now() < until {
-                self.vain += 1;
+                self.looked += 1;
                 return true;
             }
             self.until = None;
@@ -133,22 +127,22 @@ impl Spinner {
             self.until = None;
             return false;
         }
-        (self.until, self.vain) = (Some(now() + TIME), 0);
+        (self.until, self.looked) = (Some(now() + TIME), 0);
         true
     }
 
     /// What it has looked for has come.
     fn learn(&mut self) {
-        if self.vain > 0 {
+        if self.looked > 0 {
             self.pause /= 2;
         }
         self.waits += 1;
-        self.looks += self.vain.min(LONG);
+        self.looked_in_all += self.looked.min(LONG);
         if self.waits == WAITS {
-            if self.looks >= WAITS * IDLE {
+            if self.looked_in_all >= WAITS * IDLE {
                 self.portions = PORTIONS;
             }
-            (self.waits, self.looks) = (0, 0);
+            (self.waits, self.looked_in_all) = (0, 0);
         }
     }
 }
