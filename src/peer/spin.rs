@@ -26,7 +26,7 @@ const IDLE: u32 = 6;
 /// So much counts one wait at most: a peer that rests once shows nothing.
 const LONG: u32 = 16;
 /// So many portions are taken then, before it is found out anew.
-const PORTIONS: u32 = 4096;
+const PORTIONS: u32 = 1024;
 
 /// Whether a connection looks for more for up to 200 µs before it sleeps. Others on its thread run meanwhile.
 ///
