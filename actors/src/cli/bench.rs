@@ -188,6 +188,9 @@ impl Tally {
                 return None;
             }
             Ok(_) => Failure::new("the reply is not what was sent"),
+            Err(error @ CallError::NotStarted(NotStarted::Busy { .. })) => {
+                Failure::from(error).hint("fewer --in-flight on more --connections may have a place for all")
+            }
             Err(error) => error.into(),
         };
         self.errors += 1;

@@ -26,6 +26,7 @@ fn bench_fails_when_calls_did() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stdout.contains("calls/s"), "the others are told: {ended:?}");
     assert!(ended.stderr.contains(" calls failed; the last of them: "), "{ended:?}");
+    assert!(ended.stderr.contains("fewer --in-flight"), "{ended:?}");
 }
 
 #[test]

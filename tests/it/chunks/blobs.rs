@@ -75,8 +75,34 @@ struct Sort {
     picture: Vec<u8>,
 }
 
+/// One whose list is looked at when it is read, and which is written as something else.
+#[derive(Clone, Serialize, Deserialize, Message, RemoteMessage)]
+#[rtype(result = "Vec<u8>")]
+#[serde(try_from = "Framed", into = "Framed")]
+struct Hang {
+    #[serde(with = "pyroxene::codec::blob")]
+    picture: Vec<u8>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Framed(#[serde(with = "pyroxene::codec::blob")] Vec<u8>);
+
+impl From<Hang> for Framed {
+    fn from(hang: Hang) -> Framed {
+        Framed(hang.picture)
+    }
+}
+
+impl TryFrom<Framed> for Hang {
+    type Error = &'static str;
+
+    fn try_from(Framed(picture): Framed) -> Result<Hang, &'static str> {
+        if picture.is_empty() { Err("an empty frame") } else { Ok(Hang { picture }) }
+    }
+}
+
 #[derive(Default, RemoteObject)]
-#[remote(methods(Keep, Sort))]
+#[remote(methods(Keep, Sort, Hang))]
 struct Archive;
 
 impl Actor for Archive {
@@ -88,6 +114,14 @@ impl Handler<Keep> for Archive {
 
     fn handle(&mut self, keep: Keep, _: &mut Context<Self>) -> Self::Result {
         MessageResult((keep.picture, keep.plain))
+    }
+}
+
+impl Handler<Hang> for Archive {
+    type Result = Vec<u8>;
+
+    fn handle(&mut self, hang: Hang, _: &mut Context<Self>) -> Vec<u8> {
+        hang.picture
     }
 }
 
@@ -160,6 +194,7 @@ async fn lists_move_out_of_their_messages_and_into_them() {
         assert!(archive.send(keep).await.unwrap() == (picture(size), picture(size + 1)), "{size}");
     }
     assert!(archive.send(Sort { picture: picture(300 * KIB) }).await.unwrap() == picture(300 * KIB));
+    assert!(archive.send(Hang { picture: picture(300 * KIB) }).await.unwrap() == picture(300 * KIB));
 }
 
 #[actix::test]
