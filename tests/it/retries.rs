@@ -78,6 +78,25 @@ async fn a_call_in_vain_ends_in_time_and_says_what_came_of_its_attempts() {
 }
 
 #[actix::test]
+async fn no_attempt_is_made_when_there_is_no_time_left_for_it() {
+    let pair = Setup { mailbox: 2, ..Setup::memory() }.pair().await;
+    let _held = actix_rt::spawn(pair.here.hold(0).timeout_ms(3_600_000));
+    settle().await;
+    let _fill = [1, 2].map(|id| actix_rt::spawn(pair.here.run(id).timeout_ms(3_600_000)));
+    settle().await;
+    // Pauses differ by chance; with some of these seeds one ends within the call's last millisecond.
+    for seed in 0..500 {
+        let network = Arc::clone(&pair.network);
+        let client = client_with(ClientConfig { network, seed: Some(seed), ..ClientConfig::default() });
+        let worker = WorkerProxy::from(Proxy::<Worker>::connect_with(&client, pair.uri()).await.unwrap());
+        let start = Instant::now();
+        let error = worker.run(2).retry().timeout_ms(300).await.unwrap_err();
+        assert!(start.elapsed() < Duration::from_millis(300), "{seed}: {:?}", start.elapsed());
+        assert!(error.attempts() > 1, "{seed}: {error:?}");
+    }
+}
+
+#[actix::test]
 async fn pauses_differ_by_chance_and_not_between_runs() {
     let pair = Setup { mailbox: 2, ..Setup::memory() }.pair().await;
     let _held = actix_rt::spawn(pair.here.hold(0));

@@ -189,7 +189,7 @@ impl Tally {
             }
             Ok(_) => Failure::new("the reply is not what was sent"),
             Err(error @ CallError::NotStarted(NotStarted::Busy { .. })) => {
-                Failure::from(error).hint("fewer --in-flight on more --connections may have a place for all")
+                Failure::from(error).hint("fewer --in-flight may all have a place")
             }
             Err(error) => error.into(),
         };

@@ -15,6 +15,9 @@ use crate::object::outcome::{Failure, NotStarted, Unknown};
 use crate::peer::in_flight::{Answer, Ending};
 use crate::wire::Flags;
 
+/// Time that an attempt must have left after the pause before it: timers go by the millisecond, and end after it.
+const LEAST: Duration = Duration::from_millis(2);
+
 impl<R: Request> Exchange<R> {
     /// The call ended on its connection, which would have waited for it until `expiry`.
     pub(super) fn end(&mut self, ending: Ending, expiry: Option<Instant>) -> Option<Ended<R>> {
@@ -127,7 +130,7 @@ impl<R: Request> Exchange<R> {
             Duration::from_millis(hint.into()) + inner.backoff.pause(inner.config.retry_ms, retry.failed() + 1)
         });
         match pause {
-            Some(pause) if self.request.is_some() && Instant::now() + pause < deadline => {
+            Some(pause) if self.request.is_some() && Instant::now() + pause + LEAST < deadline => {
                 slog::debug!(inner.config.log, "call is tried again"; "uri" => %self.link.uri, "why" => %error,
                     "attempts" => retry.failed() + 1, "pause_ms" => pause.as_millis() as u64,
                     "correlation" => %self.correlation);
